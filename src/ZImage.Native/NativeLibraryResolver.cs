@@ -1,0 +1,6 @@
+namespace ZImage.Native;
+
+/// <summary>Placeholder.</summary>
+public static class NativeLibraryResolver
+{
+}

@@ -1,0 +1,41 @@
+using ZImage.Tensors;
+
+namespace ZImage.Backends.Cpu;
+
+/// <summary>
+/// The processor: reference and fallback. Activations are F32; weights stay in their stored type, in the mapped file where they came from,
+/// and are widened on the way into a product. One operator a file, <c>CpuBackend.&lt;Operator&gt;.cs</c>.
+/// </summary>
+public sealed partial class CpuBackend : IBackend
+{
+    private readonly WorkerPool pool;
+
+    /// <summary>Creates the backend.</summary>
+    /// <param name="threads">Threads to compute with; 0 for one per logical processor.</param>
+    public CpuBackend(int threads = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
+    }
+
+    /// <inheritdoc/>
+    public string Name => "cpu";
+
+    /// <inheritdoc/>
+    public DType ActivationType => DType.F32;
+
+    /// <summary>Threads that compute.</summary>
+    public int Threads => pool.Threads;
+
+    /// <inheritdoc/>
+    public TensorStorage Allocate(long bytes) => new HostStorage(bytes);
+
+    /// <inheritdoc/>
+    public void Synchronize()
+    {
+        // Every operator has finished when its call returns.
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => pool.Dispose();
+}

@@ -1,0 +1,17 @@
+namespace ZImage;
+
+/// <summary>How a pipeline is loaded.</summary>
+public sealed record PipelineOptions
+{
+    /// <summary><c>auto</c> or <c>cpu</c>.</summary>
+    public string Device { get; init; } = "auto";
+
+    /// <summary>Processor threads; 0 for one per logical processor.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Whether a checkpoint tensor that the model does not know is reported as a warning instead of an error.</summary>
+    public bool AllowUnknownTensors { get; init; }
+
+    /// <summary>Sees every named intermediate of every run, names prefixed by the part; null for none.</summary>
+    public Func<string, Tensors.ITensorProbe>? ProbeFactory { get; init; }
+}

@@ -1,0 +1,50 @@
+namespace ZImage;
+
+/// <summary>
+/// The base of every error that the engine raises on purpose. The message says what failed and with which values; <see cref="Hint"/> says what to do.
+/// </summary>
+public class ZImageException : Exception
+{
+    /// <summary>Creates the error.</summary>
+    /// <param name="message">What failed, with which values.</param>
+    /// <param name="hint">What to do about it.</param>
+    /// <param name="innerException">The cause, if another error is.</param>
+    public ZImageException(string message, string? hint = null, Exception? innerException = null)
+        : base(message, innerException) => Hint = hint;
+
+    /// <summary>What to do about it; null where the message says all there is.</summary>
+    public string? Hint { get; }
+}
+
+/// <summary>A request that cannot be drawn: a bad size, strength, step count, latents file or input picture.</summary>
+/// <inheritdoc cref="ZImageException(string, string?, Exception?)"/>
+public sealed class InvalidRequestException(string message, string? hint = null, Exception? innerException = null)
+    : ZImageException(message, hint, innerException);
+
+/// <summary>A checkpoint that is missing, broken, or not of the expected kind.</summary>
+/// <inheritdoc cref="ZImageException(string, string?, Exception?)"/>
+public sealed class ModelFormatException(string message, string? hint = null, Exception? innerException = null)
+    : ZImageException(message, hint, innerException);
+
+/// <summary>A picture file that is no picture, or one that cannot be used.</summary>
+/// <inheritdoc cref="ZImageException(string, string?, Exception?)"/>
+public sealed class ImageFormatException(string message, string? hint = null, Exception? innerException = null)
+    : ZImageException(message, hint, innerException);
+
+/// <summary>A device that is absent or cannot be used.</summary>
+/// <inheritdoc cref="ZImageException(string, string?, Exception?)"/>
+public sealed class DeviceException(string message, string? hint = null, Exception? innerException = null)
+    : ZImageException(message, hint, innerException);
+
+/// <summary>The system has not enough memory for a block of this size.</summary>
+/// <param name="bytes">Size of the refused block in bytes.</param>
+/// <param name="innerException">The cause.</param>
+public sealed class HostMemoryException(long bytes, Exception? innerException = null)
+    : ZImageException(
+        $"Out of memory: a block of {bytes / 1048576.0:F1} MiB was refused.",
+        "Draw a smaller picture or fewer at once; `zimage info` tells what a run needs.",
+        innerException)
+{
+    /// <summary>Size of the refused block in bytes.</summary>
+    public long Bytes { get; } = bytes;
+}
