@@ -36,15 +36,28 @@ public sealed class ImageFormatException(string message, string? hint = null, Ex
 public sealed class DeviceException(string message, string? hint = null, Exception? innerException = null)
     : ZImageException(message, hint, innerException);
 
-/// <summary>The system has not enough memory for a block of this size.</summary>
-/// <param name="bytes">Size of the refused block in bytes.</param>
-/// <param name="innerException">The cause.</param>
-public sealed class HostMemoryException(long bytes, Exception? innerException = null)
-    : ZImageException(
-        $"Out of memory: a block of {bytes / 1048576.0:F1} MiB was refused.",
-        "Draw a smaller picture or fewer at once; `zimage info` tells what a run needs.",
-        innerException)
+/// <summary>The system has not enough memory.</summary>
+public sealed class HostMemoryException : ZImageException
 {
-    /// <summary>Size of the refused block in bytes.</summary>
-    public long Bytes { get; } = bytes;
+    /// <summary>A block that was refused.</summary>
+    /// <param name="bytes">Its size in bytes.</param>
+    /// <param name="innerException">The cause.</param>
+    public HostMemoryException(long bytes, Exception? innerException = null)
+        : this(bytes, $"Out of memory: a block of {bytes / 1048576.0:F1} MiB was refused.", innerException)
+    {
+    }
+
+    private HostMemoryException(long bytes, string message, Exception? innerException)
+        : base(message, "Draw a smaller picture or fewer at once; `zimage info` tells what a run needs.", innerException) => Bytes = bytes;
+
+    /// <summary>Size of the block, or of all that the run needs, in bytes.</summary>
+    public long Bytes { get; }
+
+    /// <summary>A run that would not fit, found out before it began.</summary>
+    /// <param name="needed">Bytes that the run's activations need.</param>
+    /// <param name="available">Bytes that the system can give.</param>
+    public static HostMemoryException ForRun(long needed, long available) => new(
+        needed,
+        $"Out of memory: the run needs {needed / 1073741824.0:F1} GiB for activations, and {available / 1073741824.0:F1} GiB are available.",
+        null);
 }

@@ -16,6 +16,7 @@ public sealed partial class CpuBackend : IBackend
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
+        scratch = new GemmScratch(pool.Threads);
     }
 
     /// <inheritdoc/>
@@ -37,5 +38,9 @@ public sealed partial class CpuBackend : IBackend
     }
 
     /// <inheritdoc/>
-    public void Dispose() => pool.Dispose();
+    public void Dispose()
+    {
+        pool.Dispose();
+        scratch.Dispose();
+    }
 }

@@ -1,0 +1,72 @@
+using ZImage.Imaging;
+using ZImage.Sampling;
+using ZImage.Tensors;
+
+namespace ZImage.Generation;
+
+/// <summary>What denoising starts from: noise, or for image-to-image the picture's latents with noise on top.</summary>
+internal static class InitialLatents
+{
+    public static HostTensor Create(
+        GenerationPlan plan, NoiseSchedule schedule, LoadedModel model, GenerationObserver observer, CancellationToken cancellation)
+    {
+        GenerationRequest request = plan.Request;
+        Lazy<TorchGenerator> generator = new(() => TorchGenerator.Create(request.Rng, request.Seed!.Value, request.RngMultiprocessors));
+        if (request.InitImage is null)
+        {
+            return request.Latents ?? Normal(generator.Value, plan.LatentShape);
+        }
+
+        observer.Report(GenerationStage.ImageEncoder, 0, 1);
+        (HostTensor mean, HostTensor logVariance) = EncodeImage(plan, request.InitImage, model, cancellation);
+        bool sample = (request.Posterior ?? (request.Latents is null ? PosteriorMode.Sample : PosteriorMode.Mean)) == PosteriorMode.Sample;
+
+        // The PyTorch pipeline draws the posterior's noise first, then the initial noise, from one generator.
+        HostTensor? posteriorNoise = sample ? Normal(generator.Value, mean.Shape) : null;
+        HostTensor noise = request.Latents ?? Normal(generator.Value, plan.LatentShape);
+        float sigma = schedule.Sigmas[0];
+        float shift = model.Vae.Config.ShiftFactor;
+        float scale = model.Vae.Config.ScalingFactor;
+        float[] values = new float[noise.Values.Length];
+        int perImage = mean.Values.Length;
+        for (int i = 0; i < values.Length; i++)
+        {
+            int j = i % perImage;
+            float z = mean.Values[j];
+            if (posteriorNoise is not null)
+            {
+                z += MathF.Exp(0.5f * Math.Clamp(logVariance.Values[j], -30f, 20f)) * posteriorNoise.Values[j];
+            }
+
+            values[i] = (sigma * noise.Values[i]) + ((1 - sigma) * ((z - shift) * scale));
+        }
+
+        observer.Report(GenerationStage.ImageEncoder, 1, 1);
+        return new HostTensor(values, plan.LatentShape);
+    }
+
+    private static HostTensor Normal(TorchGenerator generator, Shape shape)
+    {
+        float[] values = new float[shape.Count];
+        generator.Normal(values);
+        return new HostTensor(values, shape);
+    }
+
+    private static (HostTensor Mean, HostTensor LogVariance) EncodeImage(GenerationPlan plan, ImageBuffer image, LoadedModel model, CancellationToken cancellation)
+    {
+        ImageBuffer fitted = image.Width == plan.Width && image.Height == plan.Height ? image : Resampler.Lanczos(image, plan.Width, plan.Height);
+        using Workspace memory = new(model.Backend);
+        return model.WithProbe("vae_encoder", probe =>
+        {
+            Tensor pixels = memory.Rent(model.Backend.ActivationType, plan.Height, plan.Width, 3);
+            model.Backend.FromRgb8(fitted.Rgb, pixels);
+            (HostTensor mean, HostTensor logVariance) = model.Vae.Encode(pixels, memory, probe, cancellation);
+            if (Array.Exists(mean.Values, value => !float.IsFinite(value)))
+            {
+                throw model.NonFinite("vae", "The encoded picture");
+            }
+
+            return (mean, logVariance);
+        });
+    }
+}
