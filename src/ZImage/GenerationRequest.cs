@@ -44,13 +44,13 @@ public sealed record GenerationRequest
     public IReadOnlyList<float>? Sigmas { get; init; }
 
     /// <summary>Guidance scale g in positive + g·(positive - negative); 0 is off. (Other tools' cfg is g + 1.)</summary>
-    public float? Guidance { get; init; }
+    public double? Guidance { get; init; }
 
     /// <summary>Bound on the guided prediction's norm as a multiple of the positive one's; 0 for none.</summary>
-    public float CfgNormalization { get; init; }
+    public double CfgNormalization { get; init; }
 
     /// <summary>Steps at times above this (0 noise, 1 picture) run without guidance; above 1 never.</summary>
-    public float CfgTruncation { get; init; } = 1;
+    public double CfgTruncation { get; init; } = 1;
 
     /// <summary>Seed of the noise; null draws one, which the result tells.</summary>
     public ulong? Seed { get; init; }
@@ -71,7 +71,7 @@ public sealed record GenerationRequest
     public ImageBuffer? InitImage { get; init; }
 
     /// <summary>How much of the schedule image-to-image runs, 0 (nothing) to 1 (all).</summary>
-    public float Strength { get; init; } = 0.6f;
+    public double Strength { get; init; } = 0.6;
 
     /// <summary>How the input picture's latent distribution is used; null: <see cref="PosteriorMode.Sample"/> where the noise is drawn from a seed, <see cref="PosteriorMode.Mean"/> where <see cref="Latents"/> gives it.</summary>
     public PosteriorMode? Posterior { get; init; }
