@@ -1,3 +1,5 @@
+using NUnit.Framework;
+using ZImage.Sampling;
 namespace ZImage.Tests.Cli;
 
 [TestFixture]
@@ -129,7 +131,7 @@ internal sealed class ArgumentTests
             Assert.That(request.Sigmas, Is.EqualTo(new[] { 1f, 0.5f }));
             Assert.That((request.Guidance, request.NegativePrompt), Is.EqualTo(((double?)3.5, "n")));
             Assert.That((request.CfgNormalization, request.CfgTruncation), Is.EqualTo((0.25, 0.75)));
-            Assert.That((request.Seed, request.Rng, request.RngMultiprocessors), Is.EqualTo(((ulong?)ulong.MaxValue, Sampling.NoiseGenerator.TorchCuda, 78)));
+            Assert.That((request.Seed, request.Rng, request.RngMultiprocessors), Is.EqualTo(((ulong?)ulong.MaxValue, NoiseGenerator.TorchCuda, 78)));
             Assert.That(request.ImagesPerPrompt, Is.EqualTo(2));
             Assert.That(cli.Engine.LoadedPath, Is.EqualTo(cli.Model));
             Assert.That(cli.Engine.Options, Is.EqualTo(new PipelineOptions { Device = "cpu", Threads = 3, AllowUnknownTensors = true }));

@@ -1,5 +1,6 @@
-using System.Text;
 using System.Text.Json;
+using System.Text;
+using NUnit.Framework;
 using ZImage.Cli;
 
 namespace ZImage.Tests.Cli;

@@ -1,5 +1,6 @@
 using System.Net.Http;
 using System.Text.Json;
+using NUnit.Framework;
 
 namespace ZImage.Tests.Cli;
 
@@ -15,7 +16,7 @@ internal sealed class FailureTests
         yield return new TestCaseData(new ModelFormatException("m", "h"), 3, "model");
         yield return new TestCaseData(new DeviceException("m", "h"), 4, "device");
         yield return new TestCaseData(new HostMemoryException(1 << 20), 5, "memory");
-        yield return new TestCaseData(new OutOfMemoryException("m"), 5, "memory");
+        yield return new TestCaseData(new InsufficientMemoryException("m"), 5, "memory");
         yield return new TestCaseData(new HttpRequestException("m"), 6, "network");
         yield return new TestCaseData(new OperationCanceledException("m"), 130, "interrupted");
         yield return new TestCaseData(new AggregateException(new DeviceException("m")), 4, "device");

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using NUnit.Framework;
 using ZImage.Imaging;
 using ZImage.Tensors;
 using ZImage.Weights;

@@ -1,3 +1,4 @@
+using NUnit.Framework;
 namespace ZImage.Tests.Cli;
 
 [TestFixture]
