@@ -9,6 +9,9 @@ public sealed record PipelineOptions
     /// <summary>Processor threads; 0 for one per logical processor.</summary>
     public int Threads { get; init; }
 
+    /// <summary>A single .safetensors file (diffusers, ComfyUI or original names) to use instead of the folder's transformer; null for the folder's own.</summary>
+    public string? TransformerFile { get; init; }
+
     /// <summary>Whether a checkpoint tensor that the model does not know is reported as a warning instead of an error.</summary>
     public bool AllowUnknownTensors { get; init; }
 

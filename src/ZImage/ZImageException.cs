@@ -31,6 +31,18 @@ public sealed class ModelFormatException(string message, string? hint = null, Ex
 public sealed class ImageFormatException(string message, string? hint = null, Exception? innerException = null)
     : ZImageException(message, hint, innerException);
 
+/// <summary>A file that could not be written.</summary>
+/// <param name="path">The file.</param>
+/// <param name="reason">Why, as the end of a sentence.</param>
+/// <param name="hint">What to do about it.</param>
+/// <param name="innerException">The cause.</param>
+public sealed class OutputException(string path, string reason, string? hint = null, Exception? innerException = null)
+    : ZImageException($"{path} could not be written: {reason.TrimEnd('.')}.", hint, innerException)
+{
+    /// <summary>The file.</summary>
+    public string Path { get; } = path;
+}
+
 /// <summary>A device that is absent or cannot be used.</summary>
 /// <inheritdoc cref="ZImageException(string, string?, Exception?)"/>
 public sealed class DeviceException(string message, string? hint = null, Exception? innerException = null)

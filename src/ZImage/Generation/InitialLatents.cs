@@ -11,10 +11,10 @@ internal static class InitialLatents
         GenerationPlan plan, NoiseSchedule schedule, LoadedModel model, GenerationObserver observer, CancellationToken cancellation)
     {
         GenerationRequest request = plan.Request;
-        Lazy<TorchGenerator> generator = new(() => TorchGenerator.Create(request.Rng, request.Seed!.Value, request.RngMultiprocessors));
+        NoiseSource source = new(request);
         if (request.InitImage is null)
         {
-            return request.Latents ?? Normal(generator.Value, plan.LatentShape);
+            return source.InitialNoise(plan.LatentShape);
         }
 
         observer.Report(GenerationStage.ImageEncoder, 0, 1);
@@ -22,8 +22,8 @@ internal static class InitialLatents
         bool sample = (request.Posterior ?? (request.Latents is null ? PosteriorMode.Sample : PosteriorMode.Mean)) == PosteriorMode.Sample;
 
         // The PyTorch pipeline draws the posterior's noise first, then the initial noise, from one generator.
-        HostTensor? posteriorNoise = sample ? Normal(generator.Value, mean.Shape) : null;
-        HostTensor noise = request.Latents ?? Normal(generator.Value, plan.LatentShape);
+        HostTensor? posteriorNoise = sample ? source.PosteriorNoise(mean.Shape) : null;
+        HostTensor noise = source.InitialNoise(plan.LatentShape);
         float sigma = schedule.Sigmas[0];
         float shift = model.Vae.Config.ShiftFactor;
         float scale = model.Vae.Config.ScalingFactor;
@@ -43,13 +43,6 @@ internal static class InitialLatents
 
         observer.Report(GenerationStage.ImageEncoder, 1, 1);
         return new HostTensor(values, plan.LatentShape);
-    }
-
-    private static HostTensor Normal(TorchGenerator generator, Shape shape)
-    {
-        float[] values = new float[shape.Count];
-        generator.Normal(values);
-        return new HostTensor(values, shape);
     }
 
     private static (HostTensor Mean, HostTensor LogVariance) EncodeImage(GenerationPlan plan, ImageBuffer image, LoadedModel model, CancellationToken cancellation)

@@ -11,31 +11,47 @@ namespace ZImage.Generation;
 /// <summary>The parts of a checkpoint on a backend.</summary>
 internal sealed class LoadedModel : IDisposable
 {
-    private readonly ModelFolder folder;
     private readonly PipelineOptions options;
+    private readonly List<PartWeights> parts = [];
 
-    private LoadedModel(ModelFolder folder, PipelineOptions options, IBackend backend, CancellationToken cancellation)
+    private LoadedModel(string path, PipelineOptions options, IBackend backend, CancellationToken cancellation)
     {
-        this.folder = folder;
         this.options = options;
         Backend = backend;
-        List<string> warnings = [];
-        bool allow = options.AllowUnknownTensors;
-        Tokenizer = folder.OpenTokenizer();
-        cancellation.ThrowIfCancellationRequested();
-        TextEncoder = WeightLoader.Build(folder.TextEncoderWeights(), backend, allow, warnings, w => new Qwen3Encoder(folder.TextEncoder, w, backend));
-        cancellation.ThrowIfCancellationRequested();
-        Transformer = WeightLoader.Build(folder.TransformerWeights(), backend, allow, warnings, w => new ZImageTransformer(folder.Transformer, w, backend));
-        cancellation.ThrowIfCancellationRequested();
-        Vae = WeightLoader.Build(folder.VaeWeights(), backend, allow, warnings, w => new AutoencoderKl(folder.Vae, w, backend));
-        Scheduler = new FlowMatchEulerScheduler(folder.Scheduler);
-        Warnings = warnings;
-        CheckParts();
-        int multiple = folder.Vae.ScaleFactor * ZImageTransformerConfig.PatchSize;
-        Defaults = new GenerationDefaults(folder.DefaultSize, folder.DefaultSize, multiple, folder.DefaultSteps, folder.DefaultGuidance);
+        try
+        {
+            ModelFolder folder = ModelFolder.Open(path, options.TransformerFile);
+            Folder = folder;
+            List<string> warnings = [];
+            Tokenizer = Qwen2Tokenizer.Load(folder.TokenizerFolder);
+            TextEncoder = Part(folder.OpenTextEncoder(), weights => new Qwen3Encoder(folder.TextEncoder, weights, backend));
+            Transformer = Part(folder.OpenTransformer(), weights => new ZImageTransformer(folder.Transformer, weights, backend));
+            Vae = Part(folder.OpenVae(), weights => new AutoencoderKl(folder.Vae, weights, backend));
+            Scheduler = new FlowMatchEulerScheduler(folder.Scheduler);
+            Warnings = warnings;
+            int multiple = folder.Vae.ScaleFactor * ZImageTransformerConfig.PatchSize;
+            int size = Math.Max(folder.Vae.SampleSize / multiple, 1) * multiple;
+            Defaults = new GenerationDefaults(size, size, multiple, folder.DefaultSteps, folder.DefaultGuidance);
+
+            T Part<T>(PartWeights part, Func<WeightLoader, T> build)
+            {
+                parts.Add(part);
+                cancellation.ThrowIfCancellationRequested();
+                return WeightLoader.Build(part.CreateReader(), backend, options.AllowUnknownTensors, warnings, build);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
-    public string Name => folder.Name;
+    /// <summary>What the checkpoint calls itself: its folder's name.</summary>
+    public string Name => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder.Path)));
+
+    /// <summary>The folder and its configs.</summary>
+    public ModelFolder Folder { get; }
 
     public IBackend Backend { get; }
 
@@ -56,21 +72,8 @@ internal sealed class LoadedModel : IDisposable
     public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>Opens a checkpoint and places its weights; the backend belongs to the model from here on.</summary>
-    public static LoadedModel Load(string path, PipelineOptions options, IBackend backend, CancellationToken cancellation)
-    {
-        ModelFolder? folder = null;
-        try
-        {
-            folder = ModelFolder.Open(path);
-            return new LoadedModel(folder, options, backend, cancellation);
-        }
-        catch
-        {
-            folder?.Dispose();
-            backend.Dispose();
-            throw;
-        }
-    }
+    public static LoadedModel Load(string path, PipelineOptions options, IBackend backend, CancellationToken cancellation) =>
+        new(path, options, backend, cancellation);
 
     /// <summary>Whether anybody looks at intermediates.</summary>
     public bool HasProbe => options.ProbeFactory is not null;
@@ -107,7 +110,8 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>The error for a non-finite result; looks for the weight that is to blame.</summary>
     public ModelFormatException NonFinite(string part, string what)
     {
-        IReadOnlyList<string> broken = folder.FindNonFinite(part);
+        PartWeights weights = parts.Find(candidate => candidate.Part == part)!;
+        IReadOnlyList<string> broken = WeightCheck.FindNonFinite([.. weights.Tensors.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.View))]);
         return broken.Count > 0
             ? new ModelFormatException(
                 $"{what} is NaN or infinite, because weights of {part} are: {string.Join(", ", broken.Take(20))}{(broken.Count > 20 ? $" and {broken.Count - 20} more" : "")}.",
@@ -118,30 +122,18 @@ internal sealed class LoadedModel : IDisposable
     }
 
     /// <summary>Bytes of activations at the largest moment of a run.</summary>
-    public long ActivationBytes(GenerationPlan plan) =>
-        MemoryPlan.ActivationBytes(folder, plan.Width, plan.Height, plan.LatentShape[0] * (plan.UsesGuidance ? 2 : 1));
+    public long ActivationBytes(GenerationPlan plan)
+    {
+        int items = plan.LatentShape[0] * (plan.UsesGuidance ? 2 : 1);
+        return MemoryPlan.ForCpu(Folder.Transformer, Folder.TextEncoder, Folder.Vae, 0, plan.Width, plan.Height, items).ActivationBytes;
+    }
 
     public void Dispose()
     {
         Backend.Dispose();
-        folder.Dispose();
-    }
-
-    /// <summary>The parts must fit each other, not only themselves.</summary>
-    private void CheckParts()
-    {
-        if (Transformer.Config.TextDim != TextEncoder.Config.HiddenSize)
+        foreach (PartWeights part in parts)
         {
-            throw new ModelFormatException(
-                $"The text encoder's width {TextEncoder.Config.HiddenSize} is not the transformer's cap_feat_dim {Transformer.Config.TextDim}.",
-                "The parts come from different checkpoints.");
-        }
-
-        if (Transformer.Config.InChannels != Vae.Config.LatentChannels)
-        {
-            throw new ModelFormatException(
-                $"The VAE's {Vae.Config.LatentChannels} latent channels are not the transformer's in_channels {Transformer.Config.InChannels}.",
-                "The parts come from different checkpoints.");
+            part.Dispose();
         }
     }
 }

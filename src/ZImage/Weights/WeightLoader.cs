@@ -20,7 +20,7 @@ internal sealed class WeightLoader(WeightReader reader, IBackend? backend)
     public static T Build<T>(WeightReader reader, IBackend backend, bool allowUnknown, List<string> warnings, Func<WeightLoader, T> build)
     {
         build(new WeightLoader(reader, null));
-        warnings.AddRange(reader.Finish(allowUnknown));
+        warnings.AddRange(reader.Finish(allowUnknown).Select(name => $"The model does not know the tensor {name}; it is ignored."));
         return build(new WeightLoader(reader, backend));
     }
 

@@ -42,5 +42,6 @@ public sealed partial class CpuBackend : IBackend
     {
         pool.Dispose();
         scratch.Dispose();
+        attentionScratch?.Dispose();
     }
 }

@@ -1,0 +1,163 @@
+using ZImage.Dit;
+using ZImage.Sampling;
+using ZImage.Text;
+using ZImage.Vae;
+
+namespace ZImage.Weights;
+
+/// <summary>A checkpoint on disk, in the diffusers layout: its configs, checked against each other, and the way to its weights.</summary>
+internal sealed class ModelFolder
+{
+    /// <summary>Weight file names of the transformer and the VAE.</summary>
+    private const string DiffusersWeights = "diffusion_pytorch_model";
+
+    /// <summary>Weight file names of the text encoder.</summary>
+    private const string TransformersWeights = "model";
+
+    private const string Layout =
+        "A model folder holds text_encoder/ (config.json, *.safetensors), tokenizer/ (tokenizer.json), transformer/ (config.json, *.safetensors), "
+        + "vae/ (config.json, *.safetensors) and scheduler/ (scheduler_config.json).";
+
+    private readonly string? transformerFile;
+
+    private ModelFolder(string path, string? transformerFile, ConfigReader? index)
+    {
+        Path = path;
+        this.transformerFile = transformerFile;
+        PipelineClass = index?.OptionalString("_class_name");
+        if (PipelineClass is { } name && !name.StartsWith("ZImage", StringComparison.Ordinal))
+        {
+            throw index!.Error("_class_name", $"is '{SafetensorsHeader.Show(name)}'; expected is 'ZImagePipeline'", "This is a model of another kind.");
+        }
+
+        TextEncoder = Qwen3Config.Read(ConfigReader.Open(InPart("text_encoder", "config.json")));
+        Vae = AutoencoderKlConfig.Read(ConfigReader.Open(InPart("vae", "config.json")));
+        Scheduler = SchedulerConfig.Read(ConfigReader.Open(InPart("scheduler", "scheduler_config.json")));
+        Transformer = ReadTransformerConfig();
+        IsTurbo = Names(index).Any(candidate => candidate.Contains("turbo", StringComparison.OrdinalIgnoreCase)) || Scheduler.Shift == 3.0;
+        CheckParts();
+    }
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>The pipeline class that model_index.json names; null without.</summary>
+    public string? PipelineClass { get; }
+
+    /// <summary>The transformer's config: transformer/config.json, or told from the tensors where there is none.</summary>
+    public ZImageTransformerConfig Transformer { get; }
+
+    /// <summary>text_encoder/config.json.</summary>
+    public Qwen3Config TextEncoder { get; }
+
+    /// <summary>vae/config.json.</summary>
+    public AutoencoderKlConfig Vae { get; }
+
+    /// <summary>scheduler/scheduler_config.json.</summary>
+    public SchedulerConfig Scheduler { get; }
+
+    /// <summary>The folder with tokenizer.json, or vocab.json and merges.txt.</summary>
+    public string TokenizerFolder => InPart("tokenizer", "");
+
+    /// <summary>
+    /// Whether the model is distilled for few steps without guidance. It is if <c>_name_or_path</c> in model_index.json or the folder's own
+    /// name contains "turbo" (any case), or if the scheduler's shift is 3, the value of the published Turbo model. Anything else is not,
+    /// such as the shift 6 of the published Base model: a model counts as distilled only where the checkpoint says so.
+    /// </summary>
+    public bool IsTurbo { get; }
+
+    /// <summary>Steps where the request does not say: 8 for Turbo, else 28.</summary>
+    public int DefaultSteps => IsTurbo ? 8 : 28;
+
+    /// <summary>Guidance where the request does not say: 0 (off) for Turbo, else 4.</summary>
+    public float DefaultGuidance => IsTurbo ? 0 : 4;
+
+    /// <summary>Reads and checks the configs of the checkpoint at <paramref name="path"/>. Weights are not opened yet.</summary>
+    /// <param name="path">The folder.</param>
+    /// <param name="transformerFile">A single .safetensors file to use instead of the folder's transformer; null for the folder's own.</param>
+    /// <exception cref="ModelFormatException">Not a checkpoint, or one with missing, broken or contradictory parts.</exception>
+    public static ModelFolder Open(string path, string? transformerFile = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (!Directory.Exists(path))
+        {
+            throw new ModelFormatException(File.Exists(path) ? $"{path}: this is a file, not a model folder." : $"{path}: there is no such folder.", Layout);
+        }
+
+        string[] parts = ["text_encoder", "tokenizer", "transformer", "vae", "scheduler"];
+        string[] absent = [.. parts.Where(part => !Directory.Exists(System.IO.Path.Combine(path, part)) && !(part == "transformer" && transformerFile is not null))];
+        string index = System.IO.Path.Combine(path, "model_index.json");
+        if (absent.Length == parts.Length && !File.Exists(index))
+        {
+            throw new ModelFormatException($"{path}: this is not a model folder.", Layout);
+        }
+
+        if (absent.Length > 0)
+        {
+            throw new ModelFormatException($"{path}: the model has no {string.Join(", no ", absent.Select(part => part + "/"))}.", $"The download is incomplete. {Layout}");
+        }
+
+        return new ModelFolder(path, transformerFile, File.Exists(index) ? ConfigReader.Open(index) : null);
+    }
+
+    /// <summary>Opens the transformer's weights, under diffusers names whatever layout they have. The caller disposes them.</summary>
+    /// <exception cref="ModelFormatException">Missing or broken files.</exception>
+    public PartWeights OpenTransformer() => new(
+        "transformer",
+        transformerFile is null ? WeightFiles.OpenFolder(InPart("transformer", ""), DiffusersWeights) : WeightFiles.OpenFile(transformerFile),
+        NameMap.Transformer);
+
+    /// <summary>Opens the text encoder's weights, without the prefix <c>model.</c>. The caller disposes them.</summary>
+    /// <exception cref="ModelFormatException">Missing or broken files.</exception>
+    public PartWeights OpenTextEncoder() => new("text_encoder", WeightFiles.OpenFolder(InPart("text_encoder", ""), TransformersWeights), NameMap.TextEncoder);
+
+    /// <summary>Opens the VAE's weights. The caller disposes them.</summary>
+    /// <exception cref="ModelFormatException">Missing or broken files.</exception>
+    public PartWeights OpenVae() => new("vae", WeightFiles.OpenFolder(InPart("vae", ""), DiffusersWeights));
+
+    private string InPart(string part, string file) => System.IO.Path.Combine(Path, part, file);
+
+    private ZImageTransformerConfig ReadTransformerConfig()
+    {
+        string config = InPart("transformer", "config.json");
+        if (File.Exists(config))
+        {
+            return ZImageTransformerConfig.Read(ConfigReader.Open(config));
+        }
+
+        using PartWeights weights = OpenTransformer();
+        return ZImageTransformerConfig.Infer(weights.Tensors, weights.Files.Files[0].Path);
+    }
+
+    private IEnumerable<string> Names(ConfigReader? index)
+    {
+        yield return System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+        if (index?.OptionalString("_name_or_path") is { } name)
+        {
+            yield return name;
+        }
+    }
+
+    private void CheckParts()
+    {
+        if (Transformer.TextDim != TextEncoder.HiddenSize)
+        {
+            throw new ModelFormatException(
+                $"{Path}: the transformer takes text of width {Transformer.TextDim} (cap_feat_dim), but the text encoder gives {TextEncoder.HiddenSize} (hidden_size).",
+                "The parts come from different models.");
+        }
+
+        if (Transformer.InChannels != Vae.LatentChannels)
+        {
+            throw new ModelFormatException(
+                $"{Path}: the transformer works on {Transformer.InChannels} latent channels (in_channels), but the VAE has {Vae.LatentChannels} (latent_channels).",
+                "The parts come from different models.");
+        }
+
+        if (!File.Exists(InPart("tokenizer", "tokenizer.json"))
+            && !(File.Exists(InPart("tokenizer", "vocab.json")) && File.Exists(InPart("tokenizer", "merges.txt"))))
+        {
+            throw new ModelFormatException($"{TokenizerFolder}: there is no tokenizer.json, and no vocab.json with merges.txt.", "The download is incomplete; fetch the missing files.");
+        }
+    }
+}
