@@ -21,6 +21,7 @@ CONFIGS = [
     ({"shift": 3.0, "use_karras_sigmas": True}, (1, 2, 8, 20), (256,)),
     ({"shift": 3.0, "use_exponential_sigmas": True}, (1, 2, 8, 20), (256,)),
     ({**DYNAMIC, "use_karras_sigmas": True, "shift_terminal": 0.05}, (8,), (1024,)),
+    ({"shift": 3.0, "invert_sigmas": True}, (4, 9), (256,)),
     ({"shift": 3.0, "num_train_timesteps": 500}, (4, 9), (256,)),
 ]
 CUSTOM = [
@@ -45,7 +46,7 @@ def case(config, steps, tokens, sigmas=None) -> dict:
     asked = get_default_z_image_sigmas(steps) if sigmas is None else list(sigmas)
     retrieve_timesteps(scheduler, steps, "cpu", sigmas=asked, mu=mu)
     return {
-        "config": {"_class_name": type(scheduler).__name__, **{key: value for key, value in known.items() if not key.startswith("_")}},
+        "config": {key: value for key, value in known.items() if not key.startswith("_")},
         "steps": steps,
         "image_tokens": tokens,
         "custom_sigmas": sigmas,
