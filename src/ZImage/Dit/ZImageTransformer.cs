@@ -181,7 +181,7 @@ internal sealed class ZImageTransformer
     }
 
     /// <summary>Runs blocks one after the other; only <paramref name="wantedRows"/> rows of the last one's output are computed.</summary>
-    private void Stack(
+    private static void Stack(
         TransformerBlock[] blocks,
         Tensor[] modulations,
         int step,

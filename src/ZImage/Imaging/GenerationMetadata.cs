@@ -72,13 +72,13 @@ public sealed partial record GenerationMetadata
     public IReadOnlyList<float>? Sigmas { get; init; }
 
     /// <summary>Guidance scale g in positive + g·(positive - negative); 0 is off.</summary>
-    public required float Guidance { get; init; }
+    public required double Guidance { get; init; }
 
     /// <summary>See <see cref="GenerationRequest.CfgNormalization"/>.</summary>
-    public float CfgNormalization { get; init; }
+    public double CfgNormalization { get; init; }
 
     /// <summary>See <see cref="GenerationRequest.CfgTruncation"/>.</summary>
-    public float CfgTruncation { get; init; } = 1;
+    public double CfgTruncation { get; init; } = 1;
 
     /// <summary>Seed of the noise.</summary>
     public required ulong Seed { get; init; }
@@ -100,7 +100,7 @@ public sealed partial record GenerationMetadata
     public ExternalFile? InitImage { get; init; }
 
     /// <summary>Share of the schedule that was run; null for text-to-image.</summary>
-    public float? Strength { get; init; }
+    public double? Strength { get; init; }
 
     /// <summary>How the input picture's latents were drawn; null for text-to-image or the default.</summary>
     [JsonConverter(typeof(KebabCaseEnumConverter<PosteriorMode>))]

@@ -33,6 +33,9 @@ public sealed record AutoencoderKlConfig
     /// <summary>shift_factor, see <see cref="ScalingFactor"/>; 0 where the config has null.</summary>
     public float ShiftFactor { get; private init; }
 
+    /// <summary>sample_size: width and height of the pictures that the model was made for, in pixels; 1024 where the config has none.</summary>
+    public int SampleSize { get; private init; }
+
     /// <summary>mid_block_add_attention: whether the middle of encoder and decoder has self-attention.</summary>
     public bool MidBlockAddAttention { get; private init; }
 
@@ -63,6 +66,7 @@ public sealed record AutoencoderKlConfig
             ShiftFactor = (float)config.Number("shift_factor", 0, -1e6, 1e6),
             MidBlockAddAttention = config.Boolean("mid_block_add_attention", true),
             UseQuantConv = config.Boolean("use_quant_conv", true),
+            SampleSize = config.Int32("sample_size", 1024, 1, 65536),
             UsePostQuantConv = config.Boolean("use_post_quant_conv", true),
         };
         foreach (int channels in result.BlockOutChannels)

@@ -36,7 +36,7 @@ internal sealed class Decoder
             previous = width;
         }
 
-        convNormOut = ops.GroupNormWeight("decoder.conv_norm_out", channels[0], weights);
+        convNormOut = VaeOperators.ReadGroupNorm("decoder.conv_norm_out", channels[0], weights);
         convOut = weights.Conv("decoder.conv_out", config.OutChannels, channels[0], 3);
     }
 

@@ -35,7 +35,7 @@ internal sealed class Encoder
         }
 
         midBlock = new MidBlock2D("encoder.mid_block", channels[^1], config.MidBlockAddAttention, ops, weights);
-        convNormOut = ops.GroupNormWeight("encoder.conv_norm_out", channels[^1], weights);
+        convNormOut = VaeOperators.ReadGroupNorm("encoder.conv_norm_out", channels[^1], weights);
         convOut = weights.Conv("encoder.conv_out", 2 * config.LatentChannels, channels[^1], 3);
     }
 

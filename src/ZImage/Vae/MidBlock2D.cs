@@ -27,7 +27,7 @@ internal sealed class MidBlock2D
         if (hasAttention)
         {
             string attention = name + ".attentions.0.";
-            groupNorm = ops.GroupNormWeight(attention + "group_norm", channels, weights);
+            groupNorm = VaeOperators.ReadGroupNorm(attention + "group_norm", channels, weights);
             toQkv = weights.Fused(channels, true, (attention + "to_q", channels), (attention + "to_k", channels), (attention + "to_v", channels));
             toOut = weights.Linear(attention + "to_out.0", channels, channels, bias: true);
         }

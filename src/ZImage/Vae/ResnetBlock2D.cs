@@ -21,9 +21,9 @@ internal sealed class ResnetBlock2D
         this.name = name;
         this.ops = ops;
         this.outChannels = outChannels;
-        norm1 = ops.GroupNormWeight(name + ".norm1", inChannels, weights);
+        norm1 = VaeOperators.ReadGroupNorm(name + ".norm1", inChannels, weights);
         conv1 = weights.Conv(name + ".conv1", outChannels, inChannels, 3);
-        norm2 = ops.GroupNormWeight(name + ".norm2", outChannels, weights);
+        norm2 = VaeOperators.ReadGroupNorm(name + ".norm2", outChannels, weights);
         conv2 = weights.Conv(name + ".conv2", outChannels, outChannels, 3);
         if (inChannels != outChannels)
         {
@@ -32,22 +32,30 @@ internal sealed class ResnetBlock2D
     }
 
     /// <summary>[1, h, w, inChannels] to [1, h, w, outChannels]; the input's block is returned to the workspace or reused.</summary>
+    /// <remarks>
+    /// The widest maps of the VAE live here, so memory decides the order: with a shortcut, it is taken first and the norm then works in
+    /// place; without one, the input itself becomes the output.
+    /// </remarks>
     public Tensor Forward(Tensor x, Workspace memory, ITensorProbe probe)
     {
-        Tensor normed = ops.Rent(memory, x.Shape[1], x.Shape[2], x.Shape[3]);
+        Tensor residual = x;
+        Tensor normed;
+        if (convShortcut is not null)
+        {
+            residual = ops.Rent(memory, x.Shape[1], x.Shape[2], outChannels);
+            ops.Backend.Conv2d(x, convShortcut, ConvMode.Same, default, residual);
+            normed = x;
+        }
+        else
+        {
+            normed = ops.Rent(memory, x.Shape[1], x.Shape[2], x.Shape[3]);
+        }
+
         ops.GroupNorm(x, norm1, silu: true, normed);
         Tensor h = ops.Rent(memory, x.Shape[1], x.Shape[2], outChannels);
         ops.Backend.Conv2d(normed, conv1, ConvMode.Same, default, h);
         memory.Return(normed);
         ops.GroupNorm(h, norm2, silu: true, h);
-        Tensor residual = x;
-        if (convShortcut is not null)
-        {
-            residual = ops.Rent(memory, x.Shape[1], x.Shape[2], outChannels);
-            ops.Backend.Conv2d(x, convShortcut, ConvMode.Same, default, residual);
-            memory.Return(x);
-        }
-
         ops.Backend.Conv2d(h, conv2, ConvMode.Same, residual, residual);
         memory.Return(h);
         VaeOperators.Record(probe, name, residual);

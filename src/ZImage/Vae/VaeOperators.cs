@@ -18,7 +18,7 @@ internal sealed record VaeOperators(IBackend Backend, int Groups)
     private const float Eps = 1e-6f;
 
     /// <summary>Reads a group norm.</summary>
-    public GroupNormWeight GroupNormWeight(string name, int channels, WeightLoader weights) =>
+    public static GroupNormWeight ReadGroupNorm(string name, int channels, WeightLoader weights) =>
         new(weights.Vector(name + ".weight", channels), weights.Vector(name + ".bias", channels));
 
     /// <summary>Group norm, optional SiLU.</summary>

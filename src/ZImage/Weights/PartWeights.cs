@@ -3,15 +3,13 @@ namespace ZImage.Weights;
 /// <summary>The opened weights of one part under the names its model uses. Disposed after the model that was built from them.</summary>
 internal sealed class PartWeights : IDisposable
 {
-    private readonly string part;
-
     /// <summary>Takes over <paramref name="files"/> and maps their names.</summary>
     /// <param name="part">Folder name of the part, for messages.</param>
     /// <param name="files">The opened files; disposed here if the names cannot be mapped.</param>
     /// <param name="map">From the stored names to the model's; null where they are the same.</param>
     public PartWeights(string part, WeightFiles files, Func<IReadOnlyDictionary<string, StoredTensor>, IReadOnlyDictionary<string, StoredTensor>>? map = null)
     {
-        this.part = part;
+        Part = part;
         Files = files;
         try
         {
@@ -24,6 +22,9 @@ internal sealed class PartWeights : IDisposable
         }
     }
 
+    /// <summary>Folder name of the part.</summary>
+    public string Part { get; }
+
     /// <summary>The files.</summary>
     public WeightFiles Files { get; }
 
@@ -34,7 +35,7 @@ internal sealed class PartWeights : IDisposable
     public long FileBytes => Files.Files.Sum(file => file.FileBytes);
 
     /// <summary>A reader for one model constructor.</summary>
-    public WeightReader CreateReader() => new($"{part} ({Files.Location})", Tensors);
+    public WeightReader CreateReader() => new($"{Part} ({Files.Location})", Tensors);
 
     /// <summary>Unmaps the files.</summary>
     public void Dispose() => Files.Dispose();
