@@ -72,8 +72,9 @@ internal readonly unsafe struct GemmKernel128 : IGemmKernel
     private static Vector128<float> MultiplyAdd(Vector128<float> x, Vector128<float> y, Vector128<float> sum) =>
         Fma.IsSupported || AdvSimd.IsSupported ? Vector128.FusedMultiplyAdd(x, y, sum) : sum + (x * y);
 
+    /// <summary>The tile for ARM. Internal, so that it is tested on other processors too.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply8(float* a, float* b, int depth, float* c, nint cStride, bool accumulate)
+    internal static void Multiply8(float* a, float* b, int depth, float* c, nint cStride, bool accumulate)
     {
         Vector128<float> c0a = default, c0b = default;
         Vector128<float> c1a = default, c1b = default;
