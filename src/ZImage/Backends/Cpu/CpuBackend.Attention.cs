@@ -7,7 +7,7 @@ public sealed unsafe partial class CpuBackend
     // Packed queries and running output of an iteration: what a core's second-level cache holds beside the block of keys and values.
     private const int AttentionStateFloats = 160 * 1024;
 
-    private ScratchPool? scratch;
+    private ScratchPool? attentionScratch;
 
     /// <inheritdoc/>
     public void Attention(Tensor q, Tensor k, Tensor v, Tensor y, AttentionHeads heads, ReadOnlySpan<AttentionSpan> spans)
@@ -31,8 +31,8 @@ public sealed unsafe partial class CpuBackend
         long byThreads = queries * heads.Heads / (lanes * 4L * Threads);
         int panels = (int)Math.Max(1, Math.Min(byCache, byThreads));
 
-        scratch ??= new ScratchPool(Threads);
-        scratch.Reserve(AttentionLoop.ScratchFloats(heads.HeadDim, lanes, panels) * sizeof(float));
+        attentionScratch ??= new ScratchPool(Threads);
+        attentionScratch.Reserve(AttentionLoop.ScratchFloats(heads.HeadDim, lanes, panels) * sizeof(float));
         fixed (AttentionSpan* spanPointer = spans)
         {
             AttentionLoop loop = new()
@@ -54,7 +54,7 @@ public sealed unsafe partial class CpuBackend
                 SpanCount = spans.Length,
                 PanelsPerBlock = panels,
                 Level = Simd,
-                Scratch = scratch,
+                Scratch = attentionScratch,
             };
             int iterations = 0;
             foreach (AttentionSpan span in spans)

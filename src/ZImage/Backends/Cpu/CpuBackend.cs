@@ -40,6 +40,6 @@ public sealed partial class CpuBackend : IBackend
     public void Dispose()
     {
         pool.Dispose();
-        scratch?.Dispose();
+        attentionScratch?.Dispose();
     }
 }
