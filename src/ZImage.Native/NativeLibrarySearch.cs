@@ -86,13 +86,18 @@ internal sealed class NativeLibrarySearch(Func<string, string?> environment, str
         }
         catch (Exception error) when (error is DllNotFoundException or BadImageFormatException)
         {
-            // The loader's text has many lines and names the file once more; its first line that says something is the reason.
-            string reason = error.Message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-                .FirstOrDefault(line => line.Contains(path, StringComparison.Ordinal)) ?? error.Message.ReplaceLineEndings(" ");
-            attempts.Add(new NativeLibraryAttempt(path, Path.IsPathRooted(path) ? reason : "the system's loader does not find it"));
+            attempts.Add(new NativeLibraryAttempt(path, Reason(path, error.Message)));
             handle = 0;
             return false;
         }
+    }
+
+    // On Linux the loader's own words are the last line, "file: reason", where the file may be one that this one needs; on Windows there is one line.
+    private static string Reason(string path, string message)
+    {
+        string last = message.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)[^1];
+        return !last.StartsWith($"{path}: ", StringComparison.Ordinal) ? last
+            : Path.IsPathRooted(path) ? last[(path.Length + 2)..] : "the system's loader does not find it";
     }
 
     // NVRTC opens its built-in functions by bare name when it first compiles. Loaded once by path, they are found by that name wherever they lie.

@@ -33,7 +33,7 @@ internal static unsafe partial class CudaDriver
     [LibraryImport(Library)]
     public static partial CudaResult cuMemHostUnregister(void* pointer);
 
-    /// <summary>Host to device; returns when the source may be changed.</summary>
+    /// <summary>Host to device; returns when the source may be changed. From pageable memory the bytes may still be on their way: a non-blocking stream does not wait for them.</summary>
     [LibraryImport(Library)]
     public static partial CudaResult cuMemcpyHtoD_v2(nuint destination, void* source, nuint byteCount);
 

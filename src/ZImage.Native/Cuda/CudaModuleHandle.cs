@@ -2,12 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace ZImage.Native;
 
-/// <summary>A loaded module: kernels of one cubin. Kernels (CUfunction) are owned by it.</summary>
-internal sealed unsafe class ModuleHandle : ContextBoundHandle
+/// <summary>A loaded module: kernels of one cubin. Kernels (CUfunction) are owned by it. (The plain name is taken: System.ModuleHandle.)</summary>
+internal sealed unsafe class CudaModuleHandle : ContextBoundHandle
 {
     private const int LogBytes = 8192;
 
-    private ModuleHandle(nint module, ContextHandle context)
+    private CudaModuleHandle(nint module, ContextHandle context)
         : base(module, context)
     {
     }
@@ -16,7 +16,7 @@ internal sealed unsafe class ModuleHandle : ContextBoundHandle
     /// <param name="context">The context.</param>
     /// <param name="image">A cubin, a fatbin, or PTX that ends in a zero byte.</param>
     /// <exception cref="CudaException">The image is not for this device or not valid; the message holds the driver's log.</exception>
-    public static ModuleHandle Load(ContextHandle context, ReadOnlySpan<byte> image)
+    public static CudaModuleHandle Load(ContextHandle context, ReadOnlySpan<byte> image)
     {
         ObjectDisposedException.ThrowIf(context.IsClosed, context);
         byte[] log = new byte[LogBytes];
@@ -30,7 +30,7 @@ internal sealed unsafe class ModuleHandle : ContextBoundHandle
                 CudaException.Throw(result, $"cuModuleLoadDataEx of {image.Length} bytes", Marshal.PtrToStringUTF8((nint)text));
             }
 
-            return new ModuleHandle(module, context);
+            return new CudaModuleHandle(module, context);
         }
     }
 
