@@ -162,25 +162,35 @@ internal sealed class NativeLibrarySearch(Func<string, string?> environment, str
         ? Matching(Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.ProgramFiles), "NVIDIA GPU Computing Toolkit", "CUDA"), "v*").Reverse()
         : Matching("/usr/local", "cuda*").OrderBy(folder => Path.GetFileName(folder) == "cuda" ? 0 : 1).ThenByDescending(folder => folder, StringComparer.Ordinal);
 
+    // Folders into which pip installs: of the environment in use, of the python3 that a shell would start, of the user, of the system.
     private IEnumerable<string> SitePackages(List<NativeLibraryAttempt> attempts)
     {
-        List<string> prefixes = [.. Rooted("VIRTUAL_ENV", attempts, [""])];
-        foreach ((string variable, string below) in new[] { ("CONDA_PREFIX", ""), ("HOME", ".local") })
+        bool windows = OperatingSystem.IsWindows();
+        IEnumerable<string> onPath = (environment("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
+            .Where(folder => File.Exists(Path.Combine(folder, windows ? "python.exe" : "python3")))
+            .Select(folder => windows ? folder : Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(folder)))
+            .OfType<string>();
+        IEnumerable<string> prefixes = Rooted("VIRTUAL_ENV", attempts, [""])
+            .Concat(environment("CONDA_PREFIX") is { Length: > 0 } conda ? [conda] : [])
+            .Concat(onPath)
+            .Concat(environment("HOME") is { Length: > 0 } home ? [Path.Combine(home, ".local")] : [])
+            .Concat(windows ? [] : ["/usr/local", "/usr"])
+            .Select(Path.TrimEndingDirectorySeparator)
+            .Distinct();
+        foreach (string prefix in prefixes)
         {
-            if (environment(variable) is { Length: > 0 } prefix)
+            if (windows)
             {
-                prefixes.Add(Path.Combine(prefix, below));
+                yield return Path.Combine(prefix, "Lib", "site-packages");
+                continue;
+            }
+
+            foreach (string folder in Matching(Path.Combine(prefix, "lib"), "python3*"))
+            {
+                yield return Path.Combine(folder, "site-packages");
+                yield return Path.Combine(folder, "dist-packages");
             }
         }
-
-        if (!OperatingSystem.IsWindows())
-        {
-            prefixes.AddRange("/usr/local", "/usr");
-        }
-
-        return prefixes.SelectMany(prefix => OperatingSystem.IsWindows()
-            ? [Path.Combine(prefix, "Lib", "site-packages")]
-            : Matching(Path.Combine(prefix, "lib"), "python3*").SelectMany(folder => new[] { Path.Combine(folder, "site-packages"), Path.Combine(folder, "dist-packages") }));
     }
 
     private static IEnumerable<string> Matching(string folder, string pattern) =>

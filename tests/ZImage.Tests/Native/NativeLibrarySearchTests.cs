@@ -77,14 +77,21 @@ public sealed class NativeLibrarySearchTests
     [TestCase("home/.local/lib/python3.12/site-packages/nvidia/cublas/lib", "HOME", "home")]
     public void Python_environments_are_searched(string folder, string variable, string prefix)
     {
-        if (Directory.EnumerateDirectories("/usr/local", "cuda*").Any())
-        {
-            Assert.Ignore("This machine has a toolkit under /usr/local, which comes first.");
-        }
-
+        IgnoreWithToolkit();
         string expected = PlaceLibrary(folder, "libcublasLt.so.13");
 
         Assert.That(Find(NativeLibraryResolver.CublasLt, (variable, prefix)), Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void The_python_on_the_path_is_searched()
+    {
+        IgnoreWithToolkit();
+        string expected = PlaceLibrary("opt/env/lib/python3.12/site-packages/nvidia/cuda_nvrtc/lib", "libnvrtc.so.12");
+        Directory.CreateDirectory(Path.Combine(_root, "opt/env/bin"));
+        File.WriteAllText(Path.Combine(_root, "opt/env/bin/python3"), "");
+
+        Assert.That(Find(NativeLibraryResolver.Nvrtc, ("PATH", "opt/env/bin/")), Is.EqualTo(expected));
     }
 
     [Test]
@@ -162,6 +169,14 @@ public sealed class NativeLibrarySearchTests
     [Test]
     public void A_second_resolver_cannot_be_set() =>
         Assert.That(NativeLibraryResolver.Register, Throws.InvalidOperationException);
+
+    private static void IgnoreWithToolkit()
+    {
+        if (Directory.EnumerateDirectories("/usr/local", "cuda*").Any())
+        {
+            Assert.Ignore("This machine has a toolkit under /usr/local, which comes first.");
+        }
+    }
 
     private static string MathLibrary()
     {
