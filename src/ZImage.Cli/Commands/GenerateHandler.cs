@@ -14,7 +14,7 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
         long start = context.Clock.GetTimestamp();
         RequestBuilder.CheckConflicts(arguments);
         string model = ModelLocator.Locate(arguments.Model, context.Environment);
-        IReadOnlyList<string> prompts = PromptSource.Read(arguments.Prompts, context);
+        IReadOnlyList<string> prompts = await PromptSource.ReadAsync(arguments.Prompts, context, cancellationToken).ConfigureAwait(false);
         List<string> warnings = [];
         GenerationRequest stored = arguments.FromImage is null
             ? new GenerationRequest([])
@@ -94,6 +94,12 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
 
     private void Report(Run run, OutputPlan plan, IReadOnlyList<string> warnings, TimeSpan write, TimeSpan total)
     {
+        if (plan.ToStandardOutput)
+        {
+            // Standard output holds the picture; a path behind it would break the file.
+            return;
+        }
+
         if (!arguments.Json)
         {
             IEnumerable<string?> paths = [.. plan.Pictures, plan.Latents, plan.PromptEmbeds];

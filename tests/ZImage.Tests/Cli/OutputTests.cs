@@ -103,14 +103,14 @@ internal sealed class OutputTests
     [Test]
     public async Task A_dash_streams_the_picture_to_standard_output()
     {
-        CliOutcome outcome = await cli.GenerateAsync("-p", "a", "-o", "-");
+        CliOutcome outcome = await cli.GenerateAsync("-p", "a", "-o", "-", "--save-latents", cli.File("l.safetensors"));
 
         ImageBuffer picture = ImageReader.Read(outcome.OutBytes);
         using (Assert.EnterMultipleScope())
         {
             Assert.That((outcome.ExitCode, outcome.Out), Is.EqualTo((0, "")));
             Assert.That((picture.Width, picture.Height), Is.EqualTo((FakeEngine.DefaultSide, FakeEngine.DefaultSide)));
-            Assert.That(cli.Files(), Is.Empty);
+            Assert.That(cli.Files(), Is.EqualTo(new[] { "l.safetensors" }));
         }
     }
 
