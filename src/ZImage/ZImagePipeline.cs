@@ -29,7 +29,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
         this.model = model;
     }
 
-    /// <summary>What the checkpoint calls itself: its folder's name.</summary>
+    /// <summary>What the checkpoint calls itself: its folder's name, and the transformer's file where that is another.</summary>
     public string ModelName => model.Name;
 
     /// <summary>Device that computes: <c>cpu</c>.</summary>

@@ -10,6 +10,9 @@ internal static class CommonOptions
     public static Option<string> Model() =>
         Text("--model", "-m", "DIR", "Checkpoint folder in the diffusers layout [env: ZIMAGE_MODEL]");
 
+    public static Option<string> Transformer() => Text(
+        "--transformer", null, "FILE", "Transformer from one .safetensors file (diffusers, ComfyUI or original names) in place of the folder's");
+
     public static Option<bool> Json() => Flag("--json", "Write one JSON object to standard output, and errors as JSON to standard error");
 
     public static Option<bool> Force() => Flag("--force", "Overwrite existing files");

@@ -16,11 +16,10 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
         string model = ModelLocator.Locate(arguments.Model, context.Environment);
         IReadOnlyList<string> prompts = await PromptSource.ReadAsync(arguments.Prompts, context, cancellationToken).ConfigureAwait(false);
         List<string> warnings = [];
-        GenerationRequest stored = arguments.FromImage is null
-            ? new GenerationRequest([])
-            : SavedSettings.Read(arguments.FromImage).RequestFor(arguments, warnings);
+        SavedSettings? saved = arguments.FromImage is null ? null : SavedSettings.Read(arguments.FromImage);
+        GenerationRequest stored = saved?.RequestFor(arguments, warnings) ?? new GenerationRequest([]);
         GenerationRequest request = RequestBuilder.Build(arguments, prompts, ReadInputs(), stored);
-        OutputPlan plan = OutputPlan.Create(arguments, request, context);
+        OutputPlan plan = OutputPlan.Create(arguments, request, context, saved?.OnlyPicture(arguments));
         warnings.ForEach(Warn);
         if (arguments is { Seed: null, Json: false, Quiet: false } && stored.Seed is null)
         {
@@ -77,6 +76,7 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
     {
         Device = arguments.Device,
         Threads = arguments.Threads,
+        TransformerFile = arguments.Transformer,
         AllowUnknownTensors = arguments.AllowUnknownTensors,
         ProbeFactory = plan.DumpFolder is string folder ? Dumps(folder, plan.Force) : null,
     };
@@ -130,7 +130,7 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
             new GenerateJson
             {
                 Model = run.ModelName,
-                Images = [.. run.Result.Images.Select((image, i) =>
+                Images = [.. plan.Chosen(run.Result).Select((image, i) =>
                     new ImageJson(plan.Pictures[i], image.Index, image.PromptIndex, image.Image.Width, image.Image.Height))],
                 Seed = request.Seed,
                 Width = request.Width,

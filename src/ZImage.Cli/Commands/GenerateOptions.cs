@@ -13,6 +13,7 @@ internal sealed class GenerateOptions
     };
 
     private readonly Option<string> model = CommonOptions.Model();
+    private readonly Option<string> transformer = CommonOptions.Transformer();
     private readonly Option<string> output = CommonOptions.Text(
         "--output", "-o", "FILE", "Picture to write (PNG), numbered where there are several; - streams it [default: from prompt and seed]");
 
@@ -93,7 +94,7 @@ internal sealed class GenerateOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        prompt, model, output, width, height, steps, seed, count, guidance, negativePrompt, cfgNormalization, cfgTruncation, sigmas,
+        prompt, model, transformer, output, width, height, steps, seed, count, guidance, negativePrompt, cfgNormalization, cfgTruncation, sigmas,
         image, strength, posterior, fromImage, rng, rngMultiprocessors, latents, saveLatents, promptEmbeds, savePromptEmbeds, promptIds,
         device, threads, allowUnknownTensors, dumpTensors, force, noMetadata, json, quiet,
     ];
@@ -105,6 +106,7 @@ internal sealed class GenerateOptions
         NegativePrompt = parse.GetValue(negativePrompt),
         PromptIds = parse.GetValue(promptIds),
         Model = parse.GetValue(model),
+        Transformer = parse.GetValue(transformer),
         Width = parse.GetValue(width),
         Height = parse.GetValue(height),
         Steps = parse.GetValue(steps),

@@ -46,8 +46,9 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
-    /// <summary>What the checkpoint calls itself: its folder's name.</summary>
-    public string Name => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder.Path)));
+    /// <summary>What the checkpoint calls itself: its folder's name, and the transformer's file where that is another.</summary>
+    public string Name => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder.Path)))
+        + (options.TransformerFile is { } file ? $" + {Path.GetFileName(file)}" : "");
 
     /// <summary>The folder and its configs.</summary>
     public ModelFolder Folder { get; }
