@@ -30,7 +30,6 @@ internal unsafe struct AttentionLoop : IParallelBody
     public bool Causal;
     public float Scale;
     public AttentionSpan* Spans;
-    public int SpanCount;
     public int PanelsPerBlock;
     public VectorWidth Level;
     public GemmScratch Scratch;

@@ -48,7 +48,6 @@ public sealed unsafe partial class CpuBackend
                 Causal = heads.Causal,
                 Scale = (float)(1 / Math.Sqrt(heads.HeadDim)),
                 Spans = spanPointer,
-                SpanCount = spans.Length,
                 PanelsPerBlock = panels,
                 Level = Vectors,
                 Scratch = scratch,
