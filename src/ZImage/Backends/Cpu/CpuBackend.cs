@@ -55,7 +55,6 @@ public sealed partial class CpuBackend : IBackend
     {
         pool.Dispose();
         scratch.Dispose();
-        attentionScratch?.Dispose();
     }
 
     /// <summary>Ends an operator: addresses do not keep memory alive, and storage has a finalizer that frees it.</summary>
