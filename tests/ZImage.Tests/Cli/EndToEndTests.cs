@@ -188,6 +188,15 @@ internal sealed class EndToEndTests
     }
 
     [Test]
+    public async Task The_number_of_threads_changes_no_byte()
+    {
+        await Draw("-o", cli.File("one.png"), "--threads", "1");
+        await Draw("-o", cli.File("three.png"), "--threads", "3");
+
+        Assert.That(Bytes("three.png"), Is.EqualTo(Bytes("one.png")));
+    }
+
+    [Test]
     public async Task An_existing_file_is_kept_unless_forced()
     {
         await File.WriteAllTextAsync(cli.File("a.png"), "mine");
