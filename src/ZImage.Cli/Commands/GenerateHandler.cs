@@ -15,6 +15,7 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
         RequestBuilder.CheckConflicts(arguments);
         string model = ModelLocator.Locate(arguments.Model, context.Environment);
         IReadOnlyList<string> prompts = await PromptSource.ReadAsync(arguments.Prompts, context, cancellationToken).ConfigureAwait(false);
+        RequestBuilder.CheckPrompts(prompts, arguments);
         List<string> warnings = [];
         SavedSettings? saved = arguments.FromImage is null ? null : SavedSettings.Read(arguments.FromImage);
         GenerationRequest stored = saved?.RequestFor(arguments, warnings) ?? new GenerationRequest([]);

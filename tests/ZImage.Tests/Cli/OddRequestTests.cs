@@ -35,7 +35,7 @@ internal sealed class OddRequestTests
         Add("-W", width, "-H", height, "--steps", steps, "--count", count, "-s", Next(1000), "--threads", 1 + Next(3));
         for (int i = 0; i < prompts; i++)
         {
-            Add("-p", string.Join(' ', Enumerable.Repeat("red 圆 circle", Next(12))));
+            Add("-p", string.Join(' ', Enumerable.Repeat("red 圆 circle", 1 + Next(11))));
         }
 
         if (Next(2) == 0)
