@@ -115,6 +115,18 @@ internal sealed class ArgumentTests
         }
     }
 
+    [TestCase("--image")]
+    [TestCase("--from-image")]
+    [TestCase("--latents")]
+    [TestCase("--prompt-embeds")]
+    [TestCase("--transformer")]
+    public async Task An_empty_file_name_is_refused(string option)
+    {
+        CliOutcome outcome = await cli.GenerateAsync("-p", "a", option, "", "-o", cli.File("x.png"));
+
+        Assert.That((outcome.ExitCode, outcome.Error.Split('\n')[0]), Is.EqualTo((2, $"error: {option}: the file name is empty")));
+    }
+
     [Test]
     public async Task An_attached_empty_value_is_empty_and_not_the_next_option()
     {
