@@ -11,7 +11,7 @@ static __device__ __forceinline__ void attention(const AttentionParams& p) {
     constexpr int kTileBytes = kKeys * kDim * 2, kKeyTiles = kKeys / 8, kDimTiles = kDim / 8;
     constexpr bool kHoldQueries = kRowTiles * kDim <= 128;
     extern __shared__ __align__(1024) uint8_t shared_memory[];
-    uint32_t q_tile = smem_address(shared_memory), k_tiles = q_tile + kRows * kDim * 2, v_tiles = k_tiles + kStages * kTileBytes;
+    uint32_t q_tile = shared_address(shared_memory), k_tiles = q_tile + kRows * kDim * 2, v_tiles = k_tiles + kStages * kTileBytes;
     int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
 
     const AttentionItem& item = p.items[item_at(p, blockIdx.x)];
@@ -49,15 +49,13 @@ static __device__ __forceinline__ void attention(const AttentionParams& p) {
         uint32_t stage = kStages == 2 ? (n & 1) * kTileBytes : 0, next = kStages == 2 ? kTileBytes - stage : 0;
         cp_async_wait<0>();
         __syncthreads();
-        k += static_cast<int64_t>(kKeys) * p.k_stride;
         if (kStages == 1) {
-            copy_tile<kKeys, kDim, kThreads>(v_tiles, v, p.v_stride, keys - n * kKeys, dim);
+            copy_tile<kKeys, kDim, kThreads>(v_tiles, v + static_cast<int64_t>(n * kKeys) * p.v_stride, p.v_stride, keys - n * kKeys, dim);
             cp_async_commit();
-            v += static_cast<int64_t>(kKeys) * p.v_stride;
         } else if (n + 1 < steps) {
-            v += static_cast<int64_t>(kKeys) * p.v_stride;
-            copy_tile<kKeys, kDim, kThreads>(k_tiles + next, k, p.k_stride, keys - (n + 1) * kKeys, dim);
-            copy_tile<kKeys, kDim, kThreads>(v_tiles + next, v, p.v_stride, keys - (n + 1) * kKeys, dim);
+            int at = (n + 1) * kKeys;
+            copy_tile<kKeys, kDim, kThreads>(k_tiles + next, k + static_cast<int64_t>(at) * p.k_stride, p.k_stride, keys - at, dim);
+            copy_tile<kKeys, kDim, kThreads>(v_tiles + next, v + static_cast<int64_t>(at) * p.v_stride, p.v_stride, keys - at, dim);
             cp_async_commit();
         }
 
@@ -92,8 +90,8 @@ static __device__ __forceinline__ void attention(const AttentionParams& p) {
                 ldmatrix_x4(b, ((k_lane + stage) ^ (i * 32)) + j * 8 * kDim * 2);
 #pragma unroll
                 for (int r = 0; r < kRowTiles; r++) {
-                    mma_m16n8k16_bf16(s[r][j], a[r], b[0], b[1]);
-                    mma_m16n8k16_bf16(s[r][j + 1], a[r], b[2], b[3]);
+                    mma_16816(s[r][j], a[r], b[0], b[1]);
+                    mma_16816(s[r][j + 1], a[r], b[2], b[3]);
                 }
             }
         }
@@ -102,7 +100,8 @@ static __device__ __forceinline__ void attention(const AttentionParams& p) {
             cp_async_wait<0>();
             __syncthreads();
             if (n + 1 < steps) {
-                copy_tile<kKeys, kDim, kThreads>(k_tiles, k, p.k_stride, keys - (n + 1) * kKeys, dim);
+                int at = (n + 1) * kKeys;
+                copy_tile<kKeys, kDim, kThreads>(k_tiles, k + static_cast<int64_t>(at) * p.k_stride, p.k_stride, keys - at, dim);
                 cp_async_commit();
             }
         }
@@ -167,8 +166,8 @@ static __device__ __forceinline__ void attention(const AttentionParams& p) {
                 ldmatrix_x4_transposed(b, ((v_lane + stage) ^ (j * 16)) + i * 8 * kDim * 2);
 #pragma unroll
                 for (int r = 0; r < kRowTiles; r++) {
-                    mma_m16n8k16_bf16(o[r][j], a[r], b[0], b[1]);
-                    mma_m16n8k16_bf16(o[r][j + 1], a[r], b[2], b[3]);
+                    mma_16816(o[r][j], a[r], b[0], b[1]);
+                    mma_16816(o[r][j + 1], a[r], b[2], b[3]);
                 }
             }
         }
@@ -185,10 +184,11 @@ static __device__ __forceinline__ void attention(const AttentionParams& p) {
     }
 }
 
-// 128 queries a block: long sequences.
+// 128 queries a block, for long sequences. Four warps of 32 queries read keys and values half as often from shared memory; they need two
+// blocks a multiprocessor to hide their waits, so where shared memory holds only one block, eight warps of 16 queries take their place.
 extern "C" __global__ void __launch_bounds__(128, 2) attention_rows128_dim64_bf16(const __grid_constant__ AttentionParams p) { attention<64, 2, 4, 64, 2>(p); }
 extern "C" __global__ void __launch_bounds__(128, 2) attention_rows128_dim128_bf16(const __grid_constant__ AttentionParams p) { attention<128, 2, 4, 64, 1>(p); }
-extern "C" __global__ void __launch_bounds__(128, 2) attention_rows128_dim128_twostage_bf16(const __grid_constant__ AttentionParams p) { attention<128, 2, 4, 64, 2>(p); }
+extern "C" __global__ void __launch_bounds__(256, 1) attention_rows128_dim128_warps8_bf16(const __grid_constant__ AttentionParams p) { attention<128, 1, 8, 64, 2>(p); }
 
 // 64 queries a block: short sequences, and head dimensions that are padded.
 extern "C" __global__ void __launch_bounds__(128) attention_rows64_dim64_bf16(const __grid_constant__ AttentionParams p) { attention<64, 1, 4, 64, 2>(p); }

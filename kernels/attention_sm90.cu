@@ -6,9 +6,6 @@ static constexpr int kHeadDim = 128;
 static constexpr int kKeys = 128;      // keys per tile
 static constexpr int kStages = 2;
 static constexpr int kMaxItems = 8;
-#ifndef SPLIT
-#define SPLIT 1
-#endif
 
 struct AttentionSm90Params {
     TensorMap q;
@@ -148,17 +145,17 @@ static __device__ __forceinline__ void exponentiate(RowPair& rows, float (&s)[64
 }
 
 // Two adjacent groups of 8 columns of an accumulator are the A operand of one product.
-static __device__ __forceinline__ void pack_probabilities(uint32_t (&probability)[8][4], const float (&s)[64]) {
+static __device__ __forceinline__ void pack_probabilities(uint32_t (&probability)[8][4], const float (&s)[64], int begin, int end) {
 #pragma unroll
-    for (int i = 0; i < 8; i++) {
+    for (int i = begin; i < end; i++) {
 #pragma unroll
         for (int e = 0; e < 4; e++) probability[i][e] = pack_bf16x2(s[8 * i + 2 * e], s[8 * i + 2 * e + 1]);
     }
 }
 
-static __device__ __forceinline__ void issue_values(float (&o)[64], const uint32_t (&probability)[8][4], uint64_t v) {
+static __device__ __forceinline__ void issue_values(float (&o)[64], const uint32_t (&probability)[8][4], uint64_t v, int begin, int end) {
 #pragma unroll
-    for (int i = 0; i < 8; i++) wgmma_m64n128k16_rs_transposed(o, probability[i], v + i * (16 * 128 / 16));
+    for (int i = begin; i < end; i++) wgmma_m64n128k16_rs_transposed(o, probability[i], v + i * (16 * 128 / 16));
 }
 
 // One query tile of a warpgroup. The other warpgroups' products fill the matrix units while this one computes its softmax.
@@ -185,30 +182,16 @@ static __device__ __forceinline__ void attend_plainly(float (&o)[64], RowPair& r
         rescale(o, factor0, factor1);
         uint64_t v_tile = v + stage * (Layout::kTileBytes / 16);
         uint32_t probability[8][4];
-#if SPLIT == 1
-        exponentiate(rows, s, scale, 0, 16);
-        pack_probabilities(probability, s);
-        mbarrier_wait(smem + Layout::kValueFull + 8 * stage, filled);
-        wgmma_fence();
-        issue_values(o, probability, v_tile);
-        wgmma_commit();
-#else
+        // In two halves, so that the second half's exponentials run beside the first half's products.
         mbarrier_wait(smem + Layout::kValueFull + 8 * stage, filled);
 #pragma unroll
-        for (int part = 0; part < SPLIT; part++) {
-            constexpr int kPart = 8 / SPLIT;
-            exponentiate(rows, s, scale, part * 2 * kPart, (part + 1) * 2 * kPart);
-#pragma unroll
-            for (int i = part * kPart; i < (part + 1) * kPart; i++) {
-#pragma unroll
-                for (int e = 0; e < 4; e++) probability[i][e] = pack_bf16x2(s[8 * i + 2 * e], s[8 * i + 2 * e + 1]);
-            }
+        for (int half = 0; half < 2; half++) {
+            exponentiate(rows, s, scale, 8 * half, 8 * half + 8);
+            pack_probabilities(probability, s, 4 * half, 4 * half + 4);
             wgmma_fence();
-#pragma unroll
-            for (int i = part * kPart; i < (part + 1) * kPart; i++) wgmma_m64n128k16_rs_transposed(o, probability[i], v_tile + i * (16 * 128 / 16));
+            issue_values(o, probability, v_tile, 4 * half, 4 * half + 4);
             wgmma_commit();
         }
-#endif
         wgmma_wait<0>();
         if (leader) mbarrier_arrive(smem + Layout::kValueEmpty + 8 * stage);
     }
@@ -235,7 +218,7 @@ static __device__ __forceinline__ void attend_overlapped(float (&o)[64], RowPair
         if (key_count < kKeys) mask_scores(s, key_count);
         raise_maxima(rows, s, scale, factor0, factor1);
         exponentiate(rows, s, scale, 0, 16);
-        pack_probabilities(probability, s);
+        pack_probabilities(probability, s, 0, 8);
     }
     for (int left = key_count - kKeys; left > 0; left -= kKeys) {
         uint32_t next = (step + 1) % kStages, next_filled = ((step + 1) / kStages) & 1;
@@ -245,7 +228,8 @@ static __device__ __forceinline__ void attend_overlapped(float (&o)[64], RowPair
         issue_scores<kGroups>(s, q, k + next * (Layout::kTileBytes / 16));
         wgmma_commit();
         mbarrier_wait(smem + Layout::kValueFull + 8 * stage, filled);
-        issue_values(o, probability, v + stage * (Layout::kTileBytes / 16));
+        wgmma_fence();
+        issue_values(o, probability, v + stage * (Layout::kTileBytes / 16), 0, 8);
         wgmma_commit();
         wgmma_wait<1>();
         if (leader) mbarrier_arrive(smem + Layout::kKeyEmpty + 8 * next);
@@ -257,12 +241,12 @@ static __device__ __forceinline__ void attend_overlapped(float (&o)[64], RowPair
         wgmma_wait<0>();
         if (leader) mbarrier_arrive(smem + Layout::kValueEmpty + 8 * stage);
         rescale(o, factor0, factor1);
-        pack_probabilities(probability, s);
+        pack_probabilities(probability, s, 0, 8);
         step++, stage = next, filled = next_filled;
     }
     mbarrier_wait(smem + Layout::kValueFull + 8 * stage, filled);
     wgmma_fence();
-    issue_values(o, probability, v + stage * (Layout::kTileBytes / 16));
+    issue_values(o, probability, v + stage * (Layout::kTileBytes / 16), 0, 8);
     wgmma_commit();
     wgmma_wait<0>();
     if (leader) mbarrier_arrive(smem + Layout::kValueEmpty + 8 * stage);
@@ -312,7 +296,7 @@ template <int kGroups, bool kOverlap, int kProducerRegisters, int kConsumerRegis
 static __device__ __forceinline__ void attention(const AttentionSm90Params& p) {
     using Layout = AttentionLayout<kGroups>;
     extern __shared__ __align__(1024) uint8_t shared_memory[];
-    uint32_t smem = (smem_address(shared_memory) + 1023u) & ~1023u;
+    uint32_t smem = (shared_address(shared_memory) + 1023u) & ~1023u;
     if (threadIdx.x == 0) {
         mbarrier_init(smem + Layout::kQueryFull, 1);
         mbarrier_init(smem + Layout::kQueryEmpty, 4 * kGroups);

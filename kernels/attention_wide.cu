@@ -25,7 +25,7 @@ static __device__ __forceinline__ void attention_wide(const AttentionParams& p) 
     using Layout = WideLayout<kRows, kKeys, kWarps>;
     constexpr int kThreads = 32 * kWarps, kRowTiles = kRows / Layout::kRowWarps / 16, kAllRowTiles = kRows / 16, kColumns = kDim / kWarps, kColumnTiles = kColumns / 8;
     extern __shared__ __align__(1024) uint8_t shared_memory[];
-    uint32_t q_tile = smem_address(shared_memory), k_tile = q_tile + Layout::kKey, v_tile = q_tile + Layout::kValue, p_tile = q_tile + Layout::kProbability;
+    uint32_t q_tile = shared_address(shared_memory), k_tile = q_tile + Layout::kKey, v_tile = q_tile + Layout::kValue, p_tile = q_tile + Layout::kProbability;
     float* maxima = reinterpret_cast<float*>(shared_memory + Layout::kMaxima);
     float* factors = reinterpret_cast<float*>(shared_memory + Layout::kFactors);
     int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, column_warp = warp % Layout::kColumnWarps, row_base = warp / Layout::kColumnWarps * (16 * kRowTiles);
@@ -77,8 +77,8 @@ static __device__ __forceinline__ void attention_wide(const AttentionParams& p) 
             for (int r = 0; r < kRowTiles; r++) {
                 uint32_t a[4];
                 ldmatrix_x4(a, (q_lane ^ (i * 32)) + r * 16 * kDim * 2);
-                mma_m16n8k16_bf16(s[r][0], a, b[0], b[1]);
-                mma_m16n8k16_bf16(s[r][1], a, b[2], b[3]);
+                mma_16816(s[r][0], a, b[0], b[1]);
+                mma_16816(s[r][1], a, b[2], b[3]);
             }
         }
 
@@ -147,8 +147,8 @@ static __device__ __forceinline__ void attention_wide(const AttentionParams& p) 
                 ldmatrix_x4_transposed(b, (v_lane ^ (j * 16)) + i * 16 * kDim * 2);
 #pragma unroll
                 for (int r = 0; r < kAllRowTiles; r++) {
-                    mma_m16n8k16_bf16(o[r][j], a[r], b[0], b[1]);
-                    mma_m16n8k16_bf16(o[r][j + 1], a[r], b[2], b[3]);
+                    mma_16816(o[r][j], a[r], b[0], b[1]);
+                    mma_16816(o[r][j + 1], a[r], b[2], b[3]);
                 }
             }
         }

@@ -16,6 +16,14 @@ static __device__ __forceinline__ float minus_infinity() { return __uint_as_floa
 // A row's maximum may lag by this many powers of two before sums and output are rescaled; exact, because all use the same maximum.
 static constexpr float kRescaleThreshold = 8.0f;
 
+// As ldmatrix_x4, each matrix transposed.
+static __device__ __forceinline__ void ldmatrix_x4_transposed(uint32_t (&r)[4], uint32_t shared) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
+                 : "r"(shared)
+                 : "memory");
+}
+
 static __device__ __forceinline__ float quad_max(float x) {
     x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
     return fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));

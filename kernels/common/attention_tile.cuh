@@ -42,7 +42,7 @@ static __device__ __forceinline__ void copy_tile(uint32_t destination, const bf1
 #pragma unroll
     for (int i = 0; i < kRows / kRowsAtOnce; i++) {
         bool valid = column_valid && row < rows;
-        cp_async_16(destination + swizzled<kDim>(row, chunk), valid ? from : source, valid);
+        cp_async_16(destination + swizzled<kDim>(row, chunk), valid ? from : source, valid ? 16 : 0);
         row += kRowsAtOnce;
         from += static_cast<int64_t>(kRowsAtOnce) * stride;
     }

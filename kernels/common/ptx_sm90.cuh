@@ -1,5 +1,5 @@
 // ptx_sm90.cuh: one wrapper for each Hopper (sm_90a) instruction the kernels use: mbarrier, tensor copies, wgmma, setmaxnreg.
-// Wrappers that take an address in shared memory take it as smem_address() gives it.
+// Wrappers that take an address in shared memory take it as shared_address() gives it.
 #pragma once
 #include "ptx.cuh"
 
