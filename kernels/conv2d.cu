@@ -4,14 +4,15 @@
 //            (sy, sx) = (oy * stride + ky - pad, ox * stride + kx - pad) >> up, zero outside of the map.
 //            Same: stride 1, pad kernel / 2, up 0. Upsample2: stride 1, pad 1, up 1. Downsample2: stride 2, pad 0, up 0.
 // Shapes     x [n, h, w, cin], w [cout, kernel, kernel, cin], bias [cout] float, y and residual [n, oh, ow, cout]; residual may be y.
-//            mma: cin and cout multiples of 8. narrow: 3x3 Same, cout <= 8, cin a multiple of 8. direct: any.
+//            mma: cin and cout multiples of 8. narrow: 3x3 Same, cout <= 8, cin a multiple of 8.
+//            few: cout a multiple of 8 and the weights as floats fit 48 KB of shared memory. direct: any.
 // Precision  bf16 or float storage, float accumulation; bias and residual are added in float and the sum is rounded once.
 // Launch     mma: 128 threads, grid (ceil(pixels / 128) * ceil(cout / 128)), kMmaShared bytes of dynamic shared memory, pixels = n * oh * ow < 2^31.
 //            narrow: 256 threads, grid (ceil(ow / 32), ceil(oh / 8), n), kNarrowShared bytes.
-//            direct: 256 threads, grid ceil(pixels * ceil(cout / 8) / 256).
+//            direct: 256 threads, grid ceil(pixels * ceil(cout / 8) / 256). few: 256 threads, any grid, kernel^2 * cin * cout * 4 bytes shared.
 // Bytes      x + y + residual once, weights once: 0.13 ms for 1024x1024x128 at 4.2 TB/s, where the floor is arithmetic: 309 GFLOP.
 // Measured   MEASURED
-// Entries    conv2d_mma_bf16, conv2d_narrow_bf16, conv2d_direct_bf16, conv2d_direct_f32
+// Entries    conv2d_mma_bf16, conv2d_narrow_bf16, conv2d_few_bf16, conv2d_direct_bf16, conv2d_direct_f32
 // Host half  CudaBackend.Conv2d.cs; on Hopper it prefers conv2d_sm90.cu
 // Source     implicit GEMM: the input patch matrix is never stored; each cp.async of 16 bytes computes its own source
 #include "common/conv.cuh"
@@ -124,22 +125,27 @@ extern "C" __global__ void __launch_bounds__(128, 2) conv2d_mma_bf16(const __gri
     for (int step = 0; step < steps; step++) {
         cp_async_wait<kMmaStages - 2>();
         __syncthreads();
-        if (step + kMmaStages - 1 < steps) copy(fill, step + kMmaStages - 1);
-        cp_async_commit();
         uint32_t a0 = base + stage * (2 * kTileBytes), b0 = a0 + kTileBytes;
-#pragma unroll
-        for (int kk = 0; kk < 2; kk++) {
-            uint32_t a[4][4], b[4][4];
+        uint32_t a[4][4], b[4][4];
+        auto fragments = [&](int kk) {
 #pragma unroll
             for (int i = 0; i < 4; i++) ldmatrix_x4(a[i], a0 + swizzle64(aRow + 16 * i, kk * 2 + aChunk));
 #pragma unroll
             for (int j = 0; j < 4; j++) ldmatrix_x4(b[j], b0 + swizzle64(bRow + 16 * j, kk * 2 + bChunk));
+        };
+        auto multiply = [&]() {
 #pragma unroll
             for (int i = 0; i < 4; i++) {
 #pragma unroll
                 for (int j = 0; j < 8; j++) mma_16816(acc[i][j], a[i], b[j >> 1][(j & 1) * 2], b[j >> 1][(j & 1) * 2 + 1]);
             }
-        }
+        };
+        fragments(0);
+        if (step + kMmaStages - 1 < steps) copy(fill, step + kMmaStages - 1);
+        cp_async_commit();
+        multiply();
+        fragments(1);
+        multiply();
         stage = stage == kMmaStages - 1 ? 0 : stage + 1;
         fill = fill == kMmaStages - 1 ? 0 : fill + 1;
     }
@@ -235,7 +241,7 @@ extern "C" __global__ void __launch_bounds__(256) conv2d_narrow_bf16(const __gri
     }
 }
 
-// ---- direct: any channels, either type; a thread has one pixel and 8 output channels. For first layers (3 channels) and float comparisons.
+// ---- direct: any channels, either type; a thread has one pixel and 8 output channels. For odd channel counts and float comparisons.
 
 static __device__ __forceinline__ float half_to_float(uint16_t bits) {
     float y;
@@ -289,3 +295,55 @@ static __device__ __forceinline__ void conv2d_direct(const Conv2dParams& p) {
 extern "C" __global__ void __launch_bounds__(256) conv2d_direct_bf16(const __grid_constant__ Conv2dParams p) { conv2d_direct<bf16>(p); }
 
 extern "C" __global__ void __launch_bounds__(256) conv2d_direct_f32(const __grid_constant__ Conv2dParams p) { conv2d_direct<float>(p); }
+
+// ---- few: few input channels (the first convolution of an encoder). As direct, with the weights as floats in shared memory, [depth][cout];
+// cout a multiple of 8.
+
+extern "C" __global__ void __launch_bounds__(256) conv2d_few_bf16(const __grid_constant__ Conv2dParams p) {
+    extern __shared__ __align__(128) uint8_t shared[];
+    float* weights = reinterpret_cast<float*>(shared);
+    int depth = p.kernel * p.kernel * p.cin, groups = p.cout / 8;
+    for (int i = threadIdx.x; i < depth * p.cout; i += 256) {
+        int o = i / depth;
+        weights[(i - o * depth) * p.cout + o] = to_float(static_cast<const bf16*>(p.weight)[i]);
+    }
+    __syncthreads();
+    int64_t items = static_cast<int64_t>(p.n) * p.oh * p.ow * groups;
+    for (int64_t index = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x; index < items; index += static_cast<int64_t>(gridDim.x) * 256) {
+        int64_t pixel = index / groups, row = pixel / p.ow;
+        int o0 = static_cast<int>(index - pixel * groups) * 8;
+        int ox = static_cast<int>(pixel - row * p.ow), item = static_cast<int>(row / p.oh), oy = static_cast<int>(row - static_cast<int64_t>(item) * p.oh);
+        const bf16* x = static_cast<const bf16*>(p.x) + static_cast<int64_t>(item) * p.h * p.w * p.cin;
+        float acc[8];
+#pragma unroll
+        for (int i = 0; i < 8; i++) acc[i] = p.bias[o0 + i];
+        for (int tap = 0; tap < p.kernel * p.kernel; tap++) {
+            int sy, sx;
+            if (!tap_source(sy, sx, oy, ox, tap / p.kernel, tap % p.kernel, p.stride, p.pad, p.up, p.h, p.w)) continue;
+            const bf16* source = x + (static_cast<int64_t>(sy) * p.w + sx) * p.cin;
+            for (int c = 0; c < p.cin; c++) {
+                float v = to_float(source[c]);
+                const float* w = weights + (tap * p.cin + c) * p.cout + o0;
+                Pack<float, 4> w0 = load_pack<float, 4>(w), w1 = load_pack<float, 4>(w + 4);
+#pragma unroll
+                for (int i = 0; i < 4; i++) {
+                    acc[i] = fmaf(v, w0.v[i], acc[i]);
+                    acc[i + 4] = fmaf(v, w1.v[i], acc[i + 4]);
+                }
+            }
+        }
+        Pack<uint32_t, 4> out;
+        int64_t at = pixel * p.cout + o0;
+        if (p.residual) {
+            Pack<uint32_t, 4> r = load_pack<uint32_t, 4>(reinterpret_cast<const uint32_t*>(static_cast<const bf16*>(p.residual) + at));
+#pragma unroll
+            for (int i = 0; i < 4; i++) {
+                acc[2 * i] += low_bf16(r.v[i]);
+                acc[2 * i + 1] += high_bf16(r.v[i]);
+            }
+        }
+#pragma unroll
+        for (int i = 0; i < 4; i++) out.v[i] = pack_bf16x2(acc[2 * i], acc[2 * i + 1]);
+        store_pack<uint32_t, 4>(reinterpret_cast<uint32_t*>(static_cast<bf16*>(p.y) + at), out);
+    }
+}

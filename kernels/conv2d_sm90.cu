@@ -4,13 +4,13 @@
 // Shapes     as conv2d.cu; cin and cout multiples of 8. One block tile is 8x16 pixels x 256 channels (n256) or 16x16 x 128 (n128).
 //            Upsample2 works on the four phases of the output by themselves: the pixels of one parity read plain boxes of the stored map.
 // Precision  bf16 storage, float accumulation; bias and residual are added in float and the sum is rounded once.
-// Launch     384 threads (a producer and two consumer warpgroups), grid min(tiles, multiprocessors), kShared bytes of dynamic shared memory.
+// Launch     384 threads (a producer and two consumer warpgroups), grid 2 * min(pairs of pixel tiles * channel tiles, multiprocessors / 2), kShared bytes of dynamic shared memory.
 // Bytes      as conv2d.cu; per step of 64 channels a block reads 48 KB from L2 for 4.2 MFLOP.
 // Measured   MEASURED
 // Entries    conv2d_wgmma_n256_bf16, conv2d_wgmma_n128_bf16
 // Host half  CudaBackend.Conv2d.Sm90.cs, which encodes the tensor maps:
 //            x       [n, h, w, cin] with boxes {64, 16 * stride, rows * stride, 1} and element strides {1, stride, stride, 1}
-//            weight  [cout, kernel^2, cin] with boxes {64, 1, N}; both in the 128-byte swizzle, zeros outside
+//            weight  [cout, kernel^2, cin] with boxes {64, 1, N / 2}; both in the 128-byte swizzle, zeros outside
 // Source     implicit GEMM: the box of a tap is the tile's box, moved; what TMA fills in outside of the map is the zero border.
 #include "common/conv.cuh"
 #include "common/wgmma_ss.cuh"
@@ -28,6 +28,14 @@ struct Conv2dSm90Params {
 };
 static_assert(sizeof(Conv2dSm90Params) == 384, "mirrored in CudaBackend.Conv2d.Sm90.cs");
 
+#ifndef CONV_CLUSTER
+#define CONV_CLUSTER 2
+#endif
+#ifndef CONV_PREFETCH
+#define CONV_PREFETCH 1
+#endif
+// Blocks of a cluster share their channels, so each loads a part of the weights for all.
+static constexpr int kCluster = CONV_CLUSTER;
 static constexpr int kStages = 4, kStageBytes = 49152, kRowPixels = 16;
 static constexpr int kShared = kStages * kStageBytes + 1024;
 static_assert(kShared == 197632, "mirrored in CudaBackend.Conv2d.Sm90.cs");
@@ -36,11 +44,11 @@ struct Tile {
     int item, gx, gy, px, py, n0;
 };
 
-// Channel tiles of the same pixels are neighbours, then the phases: they share their input in L2.
-static __device__ __forceinline__ Tile tile_at(const Conv2dSm90Params& p, int index, int tileH, int tileN) {
+// Channel tiles of the same pixels are neighbours, then the phases: they share their input in L2. Past the last tile, item is n or more.
+static __device__ __forceinline__ Tile tile_at(const Conv2dSm90Params& p, int work, int rank, int tileH, int tileN) {
     Tile t;
-    t.n0 = index % p.tilesN * tileN;
-    index /= p.tilesN;
+    t.n0 = work % p.tilesN * tileN;
+    int index = work / p.tilesN * kCluster + rank;
     int phase = 0;
     if (p.up) {
         phase = index & 3;
@@ -68,38 +76,61 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
     if (threadIdx.x == 0) {
         for (int i = 0; i < kStages; i++) {
             mbarrier_init(full + 8 * i, 1);
-            mbarrier_init(empty + 8 * i, 8);  // one arrival of each consumer warp
+            mbarrier_init(empty + 8 * i, 8 * kCluster);  // one arrival of each consumer warp
         }
         mbarrier_fence_init();
     }
-    __syncthreads();
-    int tiles = p.n * p.tilesY * p.tilesX * (p.up ? 4 : 1) * p.tilesN;
+    int rank = 0;
+    if (kCluster > 1) {
+        cluster_sync();
+        rank = blockIdx.x % kCluster;
+    } else {
+        __syncthreads();
+    }
+    int pixelTiles = p.n * p.tilesY * p.tilesX * (p.up ? 4 : 1);
+    int works = (pixelTiles + kCluster - 1) / kCluster * p.tilesN;
+    int firstWork = blockIdx.x / kCluster, strideWork = gridDim.x / kCluster;
     int steps = p.kernel * p.kernel * p.channelBlocks;
 
     if (warp < 4) {
         registers_decrease<40>();
-        if (threadIdx.x == 0) {
-            tensor_map_prefetch(&p.x);
-            tensor_map_prefetch(&p.weight);
+        if (warp == 0) {
             int stage = 0;
             uint32_t parity = 1;  // the first round finds every stage empty
-            for (int index = blockIdx.x; index < tiles; index += gridDim.x) {
-                Tile t = tile_at(p, index, kTileH, N);
-                for (int tap = 0; tap < p.kernel * p.kernel; tap++) {
-                    int ky = tap / p.kernel, kx = tap - ky * p.kernel;
-                    int sx = t.gx * p.stride + ((t.px + kx - p.pad) >> p.up), sy = t.gy * p.stride + ((t.py + ky - p.pad) >> p.up);
-                    for (int c = 0; c < p.channelBlocks; c++) {
-                        mbarrier_wait(empty + 8 * stage, parity);
-                        uint32_t at = base + stage * kStageBytes;
-                        mbarrier_expect_tx(full + 8 * stage, kStageBytes);
-                        tma_load_4d(at, &p.x, full + 8 * stage, c * 64, sx, sy, t.item);
-                        tma_load_3d(at + kInputBytes, &p.weight, full + 8 * stage, c * 64, tap, t.n0);
-                        if (++stage == kStages) {
-                            stage = 0;
-                            parity ^= 1;
+            for (int work = firstWork; work < works; work += strideWork) {
+                Tile t = tile_at(p, work, rank, kTileH, N);
+                if (CONV_PREFETCH && p.residual && t.item < p.n) {
+                    // The epilogue will want the residual: a tile's time is enough to bring it into L2.
+                    for (int i = lane; i < kTileH * kRowPixels; i += 32) {
+                        int gy = t.gy + i / kRowPixels, gx = t.gx + i % kRowPixels, columns = p.cout - t.n0 < N ? p.cout - t.n0 : N;
+                        if (gy >= (p.oh >> p.up) || gx >= (p.ow >> p.up)) continue;
+                        int64_t pixel = (static_cast<int64_t>(t.item) * p.oh + ((gy << p.up) + t.py)) * p.ow + ((gx << p.up) + t.px);
+                        prefetch_l2(p.residual + pixel * p.cout + t.n0, columns * 2);
+                    }
+                }
+                if (lane == 0) {
+                    for (int tap = 0; tap < p.kernel * p.kernel; tap++) {
+                        int ky = tap / p.kernel, kx = tap - ky * p.kernel;
+                        int sx = t.gx * p.stride + ((t.px + kx - p.pad) >> p.up), sy = t.gy * p.stride + ((t.py + ky - p.pad) >> p.up);
+                        for (int c = 0; c < p.channelBlocks; c++) {
+                            mbarrier_wait(empty + 8 * stage, parity);
+                            uint32_t at = base + stage * kStageBytes, ready = full + 8 * stage;
+                            mbarrier_expect_tx(ready, kStageBytes);
+                            tma_load_4d(at, &p.x, ready, c * 64, sx, sy, t.item);
+                            if (kCluster > 1) {
+                                int part = rank * (N / kCluster);
+                                tma_multicast_3d(at + kInputBytes + part * 128, &p.weight, ready, c * 64, tap, t.n0 + part, (1 << kCluster) - 1);
+                            } else {
+                                tma_load_3d(at + kInputBytes, &p.weight, ready, c * 64, tap, t.n0);
+                            }
+                            if (++stage == kStages) {
+                                stage = 0;
+                                parity ^= 1;
+                            }
                         }
                     }
                 }
+                __syncwarp();
             }
         }
     } else {
@@ -108,8 +139,15 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
         float acc[M][N / 2] = {};
         int stage = 0;
         uint32_t parity = 0;
-        for (int index = blockIdx.x; index < tiles; index += gridDim.x) {
-            Tile t = tile_at(p, index, kTileH, N);
+        auto release = [&](int s) {
+            if (kCluster > 1) {
+                if (lane < kCluster) mbarrier_arrive_cluster(empty + 8 * s, lane);
+            } else if (lane == 0) {
+                mbarrier_arrive(empty + 8 * s);
+            }
+        };
+        for (int work = firstWork; work < works; work += strideWork) {
+            Tile t = tile_at(p, work, rank, kTileH, N);
             int previous = 0;
             for (int step = 0; step < steps; step++) {
                 mbarrier_wait(full + 8 * stage, parity);
@@ -124,7 +162,7 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
                 wgmma_commit();
                 if (step > 0) {
                     wgmma_wait<1>();
-                    if (lane == 0) mbarrier_arrive(empty + 8 * previous);
+                    release(previous);
                 }
                 previous = stage;
                 if (++stage == kStages) {
@@ -133,14 +171,14 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
                 }
             }
             wgmma_wait<0>();
-            if (lane == 0) mbarrier_arrive(empty + 8 * previous);
+            release(previous);
 #pragma unroll
             for (int m = 0; m < M; m++) wgmma_hold(acc[m]);
 
 #pragma unroll
             for (int i = 0; i < 2 * M; i++) {
                 int gy = t.gy + (group * M + (i >> 1)) * 4 + (warp & 3), gx = t.gx + (i & 1) * 8 + (lane >> 2);
-                bool inside = gy < (p.oh >> p.up) && gx < (p.ow >> p.up);
+                bool inside = t.item < p.n && gy < (p.oh >> p.up) && gx < (p.ow >> p.up);
                 int oy = (gy << p.up) + t.py, ox = (gx << p.up) + t.px;
                 int64_t at = ((static_cast<int64_t>(t.item) * p.oh + oy) * p.ow + ox) * p.cout;
                 constexpr int kBatch = 8;
@@ -163,8 +201,10 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
             }
         }
     }
+    // No block leaves while another may still write to its memory or arrive at its barriers.
+    if (kCluster > 1) cluster_sync();
 }
 
-extern "C" __global__ void __launch_bounds__(384, 1) conv2d_wgmma_n256_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<1, 256>(p); }
+extern "C" __global__ void __cluster_dims__(kCluster) __launch_bounds__(384, 1) conv2d_wgmma_n256_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<1, 256>(p); }
 
-extern "C" __global__ void __launch_bounds__(384, 1) conv2d_wgmma_n128_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<2, 128>(p); }
+extern "C" __global__ void __cluster_dims__(kCluster) __launch_bounds__(384, 1) conv2d_wgmma_n128_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<2, 128>(p); }

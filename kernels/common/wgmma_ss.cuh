@@ -2,6 +2,10 @@
 #pragma once
 #include "types.cuh"
 
+#if defined(__clang__) && !defined(__cluster_dims__)
+#define __cluster_dims__(...)
+#endif
+
 // The 128 bytes that cuTensorMapEncodeTiled fills.
 struct alignas(64) TensorMap {
     uint64_t words[16];
@@ -48,6 +52,33 @@ static __device__ __forceinline__ void tma_load_4d(uint32_t shared, const Tensor
     asm volatile("cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, %6}], [%2];" ::"r"(shared),
                  "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "r"(c3)
                  : "memory");
+}
+
+// As tma_load_3d, to the same place of every block of the cluster in `mask`, each of whose barrier counts the bytes.
+static __device__ __forceinline__ void tma_multicast_3d(uint32_t shared, const TensorMap* map, uint32_t barrier, int c0, int c1, int c2, uint16_t mask) {
+    asm volatile(
+        "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(shared),
+        "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "h"(mask)
+        : "memory");
+}
+
+// Asks for bytes (a multiple of 16) in L2.
+static __device__ __forceinline__ void prefetch_l2(const void* global, uint32_t bytes) {
+    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(global), "r"(bytes) : "memory");
+}
+
+// Arrives at the barrier that block `rank` of the cluster has at the same place.
+static __device__ __forceinline__ void mbarrier_arrive_cluster(uint32_t barrier, uint32_t rank) {
+    asm volatile(
+        "{\n.reg .b32 remote;\n"
+        "mapa.shared::cluster.u32 remote, %0, %1;\n"
+        "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n}\n" ::"r"(barrier),
+        "r"(rank)
+        : "memory");
+}
+
+static __device__ __forceinline__ void cluster_sync() {
+    asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
 }
 
 template <int N>
