@@ -67,6 +67,9 @@ static __device__ __forceinline__ void prefetch_l2(const void* global, uint32_t 
     asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(global), "r"(bytes) : "memory");
 }
 
+// Asks for the 128-byte line of an address in L2.
+static __device__ __forceinline__ void prefetch_l2_line(const void* global) { asm volatile("prefetch.global.L2 [%0];" ::"l"(global)); }
+
 // Arrives at the barrier that block `rank` of the cluster has at the same place.
 static __device__ __forceinline__ void mbarrier_arrive_cluster(uint32_t barrier, uint32_t rank) {
     asm volatile(
