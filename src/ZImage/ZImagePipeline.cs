@@ -6,7 +6,6 @@ using ZImage.Backends.Cpu;
 using ZImage.Generation;
 using ZImage.Sampling;
 using ZImage.Tensors;
-using ZImage.Weights;
 
 namespace ZImage;
 
@@ -124,7 +123,6 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     private GenerationResult Run(GenerationRequest request, GenerationObserver observer, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        using Workspace memory = new(model.Backend);
         List<string> warnings = [.. model.Warnings];
         GenerationRequest resolved = RequestResolver.Resolve(request, model);
         GenerationPlan plan = new(resolved, model);
@@ -136,7 +134,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
         HostTensor initial = InitialLatents.Create(plan, schedule, model, observer, cancellation);
         long prepared = Stopwatch.GetTimestamp();
 
-        HostTensor latents = Denoising.Run(plan, schedule, prompts, initial, model, memory, observer, cancellation);
+        HostTensor latents = Denoising.Run(plan, schedule, prompts, initial, model, observer, cancellation);
         long denoised = Stopwatch.GetTimestamp();
 
         GeneratedImage[] images = Decoding.Run(plan, latents, model, observer, cancellation);

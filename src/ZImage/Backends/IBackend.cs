@@ -25,6 +25,12 @@ public interface IBackend : IDisposable
     /// <exception cref="ZImageException">Not enough memory.</exception>
     TensorStorage Allocate(long bytes);
 
+    /// <summary>Bytes of memory that the device has free now.</summary>
+    long FreeBytes { get; }
+
+    /// <summary>Starts a new owner of weights: everything placed until the next call belongs to the returned object, which frees it when disposed.</summary>
+    IDisposable BeginPlacement();
+
     /// <summary>Places a small weight (norm, bias, pad token) on the device as F32 of the same shape.</summary>
     /// <param name="host">Host tensor in F32, F16 or BF16.</param>
     Tensor PlaceVector(Tensor host);
@@ -54,6 +60,29 @@ public interface IBackend : IDisposable
 
     /// <summary>Whether every element is finite. Waits for the device.</summary>
     bool IsFinite(Tensor x);
+
+    /// <summary>
+    /// Work that runs again and again on the same tensors. The first replay calls it; later ones may replay a recording of the operators that it
+    /// called, so it must call operators only, the same ones with the same arguments each time, and none that waits for the device.
+    /// </summary>
+    IRecordedWork Record(Action work);
+
+    /// <summary>
+    /// Marks a point in the order of the operators and waits until the point marked by the call before has been passed, so that the host
+    /// is never more than one point ahead of the device.
+    /// </summary>
+    /// <returns>Points not passed yet: 0 where operators have finished when their call returns, else 1.</returns>
+    int Pace();
+
+    /// <summary>Opens a named range for profilers; ranges nest. Costs nothing without a profiler.</summary>
+    void BeginRange(string name)
+    {
+    }
+
+    /// <summary>Closes the range opened last.</summary>
+    void EndRange()
+    {
+    }
 
     // ---- Linear algebra
 

@@ -33,6 +33,13 @@ public readonly record struct AttentionSpan(int QueryStart, int QueryCount, int 
 /// <param name="Causal">Whether query row i of an item sees only its key rows 0..i (query and key counts are then equal).</param>
 public readonly record struct AttentionHeads(int Heads, int KeyHeads, int HeadDim, bool Causal);
 
+/// <summary>Work that runs again and again; see <see cref="IBackend.Record"/>.</summary>
+public interface IRecordedWork : IDisposable
+{
+    /// <summary>Runs it once.</summary>
+    void Replay();
+}
+
 /// <summary>How a convolution walks over its input.</summary>
 public enum ConvMode
 {

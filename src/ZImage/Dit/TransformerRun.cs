@@ -2,20 +2,11 @@ using ZImage.Tensors;
 
 namespace ZImage.Dit;
 
-/// <summary>What the steps of one run share: refined text, rotary tables, the modulations of the whole schedule, and the activations' memory.</summary>
+/// <summary>What the runs of one shape share: rotary tables, the modulations of the whole schedule, and the activations' memory.</summary>
 internal sealed class TransformerRun
 {
     /// <summary>Where the tokens stand.</summary>
     public required TokenLayout Layout { get; init; }
-
-    /// <summary>Where everything below lives.</summary>
-    public required Workspace Memory { get; init; }
-
-    /// <summary>Rows of the latents.</summary>
-    public required int LatentHeight { get; init; }
-
-    /// <summary>Columns of the latents.</summary>
-    public required int LatentWidth { get; init; }
 
     /// <summary>Rotary tables of the image rows.</summary>
     public required RopeTables ImageRope { get; init; }
@@ -28,6 +19,12 @@ internal sealed class TransformerRun
 
     /// <summary>Scratch of the blocks.</summary>
     public required BlockBuffers Buffers { get; init; }
+
+    /// <summary>[longest text, TextDim]: one item's text-encoder output.</summary>
+    public required Tensor Embeds { get; init; }
+
+    /// <summary>[longest text, TextDim]: the same, normed.</summary>
+    public required Tensor NormedEmbeds { get; init; }
 
     /// <summary>[image rows, dim]: the noise refiner's stream.</summary>
     public required Tensor Image { get; init; }
@@ -42,11 +39,11 @@ internal sealed class TransformerRun
     public required Tensor Tokens { get; init; }
 
     /// <summary>[steps, 4·dim] F32 per noise-refiner block.</summary>
-    public Tensor[] RefinerModulations { get; set; } = [];
+    public required Tensor[] RefinerModulations { get; init; }
 
     /// <summary>[steps, 4·dim] F32 per main layer.</summary>
-    public Tensor[] LayerModulations { get; set; } = [];
+    public required Tensor[] LayerModulations { get; init; }
 
     /// <summary>[steps, dim] F32 of the final layer.</summary>
-    public Tensor FinalScales { get; set; }
+    public required Tensor FinalScales { get; init; }
 }

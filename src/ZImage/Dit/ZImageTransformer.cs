@@ -11,7 +11,7 @@ namespace ZImage.Dit;
 ///                                             |-- layers -> all_final_layer -> image
 /// text  -> cap_embedder   -> context_refiner -'
 /// </code>
-/// What does not depend on the step (text branch, rotary tables, modulations of the whole schedule) is computed by <see cref="Prepare"/>, once.
+/// What does not depend on the step (text branch, rotary tables, modulations of the whole schedule) is computed once, by <see cref="Plan"/> and <see cref="SetPrompts"/>.
 /// </summary>
 internal sealed class ZImageTransformer
 {
@@ -66,50 +66,70 @@ internal sealed class ZImageTransformer
     /// <summary>Shape of the model.</summary>
     public ZImageTransformerConfig Config { get; }
 
-    /// <summary>Does everything that a run's steps share.</summary>
-    /// <param name="promptEmbeds">Text-encoder output [tokens, TextDim] of each batch item, on the device.</param>
+    /// <summary>Does what the runs of one shape share: memory, rotary tables, and the modulations of the whole schedule.</summary>
+    /// <param name="textTokens">Text tokens of each batch item, without padding.</param>
     /// <param name="latentHeight">Rows of the latents; a multiple of the patch size.</param>
     /// <param name="latentWidth">Columns of the latents.</param>
     /// <param name="times">The model time of every step of the schedule.</param>
-    /// <param name="memory">Where activations live; the run keeps what it rents until it is disposed.</param>
-    /// <param name="probe">Sees the intermediates of the text branch.</param>
-    public TransformerRun Prepare(
-        IReadOnlyList<Tensor> promptEmbeds, int latentHeight, int latentWidth, ReadOnlySpan<float> times, Workspace memory, ITensorProbe probe)
+    /// <param name="memory">Where activations live.</param>
+    /// <param name="probe">Sees the intermediates.</param>
+    public TransformerRun Plan(
+        IReadOnlyList<int> textTokens, int latentHeight, int latentWidth, ReadOnlySpan<float> times, Workspace memory, ITensorProbe probe)
     {
-        TokenLayout layout = new(latentHeight / ZImageTransformerConfig.PatchSize, latentWidth / ZImageTransformerConfig.PatchSize, [.. promptEmbeds.Select(p => p.Shape[0])]);
+        const int Patch = ZImageTransformerConfig.PatchSize;
+        TokenLayout layout = new(latentHeight / Patch, latentWidth / Patch, textTokens);
         DType type = backend.ActivationType;
+        Tensor temb = tEmbedder.Forward(times, memory);
+        Record(probe, "t_embedder", temb);
         TransformerRun run = new()
         {
             Layout = layout,
-            Memory = memory,
-            LatentHeight = latentHeight,
-            LatentWidth = latentWidth,
             ImageRope = Rope(layout.ImageRows, layout.WriteImagePositions, memory),
             TextRope = Rope(layout.TextRows, layout.WriteTextPositions, memory),
             Rope = Rope(layout.Rows, layout.WritePositions, memory),
+            RefinerModulations = [.. noiseRefiner.Select(block => block.Modulations(temb, memory))],
+            LayerModulations = [.. layers.Select(block => block.Modulations(temb, memory))],
+            FinalScales = finalLayer.Scales(temb, memory),
             Buffers = BlockBuffers.Rent(memory, type, layout.Rows, Config),
+            Embeds = memory.Rent(type, textTokens.Max(), Config.TextDim),
+            NormedEmbeds = memory.Rent(type, textTokens.Max(), Config.TextDim),
             Image = memory.Rent(type, layout.ImageRows, Config.Dim),
             Text = memory.Rent(type, layout.TextRows, Config.Dim),
             Unified = memory.Rent(type, layout.Rows, Config.Dim),
             Tokens = memory.Rent(type, layout.ImageRows, Config.PatchDim),
         };
-        RefineText(run, promptEmbeds, probe);
-
-        Tensor temb = tEmbedder.Forward(times, memory);
-        if (probe.IsActive)
-        {
-            probe.Record("t_embedder", temb);
-        }
-
-        run.RefinerModulations = [.. noiseRefiner.Select(block => block.Modulations(temb, memory))];
-        run.LayerModulations = [.. layers.Select(block => block.Modulations(temb, memory))];
-        run.FinalScales = finalLayer.Scales(temb, memory);
         memory.Return(temb);
         return run;
     }
 
+    /// <summary>Embeds and refines the text of a run, once for all its steps.</summary>
+    /// <param name="run">What <see cref="Plan"/> gave.</param>
+    /// <param name="promptEmbeds">Text-encoder output [tokens, TextDim] of each batch item, of the planned lengths.</param>
+    /// <param name="probe">Sees the intermediates.</param>
+    public void SetPrompts(TransformerRun run, IReadOnlyList<HostTensor> promptEmbeds, ITensorProbe probe)
+    {
+        TokenLayout layout = run.Layout;
+        for (int i = 0; i < layout.Items; i++)
+        {
+            int tokens = promptEmbeds[i].Shape[0];
+            int padding = layout.PaddedTextTokens(i) - tokens;
+            Tensor normed = run.NormedEmbeds.Slice(0, tokens);
+            backend.Upload(promptEmbeds[i].Values, run.Embeds.Slice(0, tokens));
+            backend.RmsNorm(run.Embeds.Slice(0, tokens), capNorm, default, Config.NormEps, normed);
+            backend.Linear(normed, capLinear, run.Text.Slice(layout.TextStart(i), tokens));
+            if (padding > 0)
+            {
+                backend.FillRows(capPadToken, run.Text.Slice(layout.TextStart(i) + tokens, padding));
+            }
+        }
+
+        Record(probe, "cap_embedder", run.Text);
+        Tensor[] none = new Tensor[contextRefiner.Length];
+        Stack(contextRefiner, none, 0, run.Text, run.TextRope, layout.TextSpans, layout.TextRows, run.Buffers, probe, CancellationToken.None);
+    }
+
     /// <summary>One network evaluation.</summary>
-    /// <param name="run">What <see cref="Prepare"/> gave.</param>
+    /// <param name="run">What <see cref="Plan"/> gave.</param>
     /// <param name="step">Index into the times given there.</param>
     /// <param name="latents">[items, channels, h, w] F32.</param>
     /// <param name="prediction">[items, channels, h, w] F32: the predicted velocity, from noise to picture.</param>
@@ -155,29 +175,6 @@ internal sealed class ZImageTransformer
         {
             probe.Record(name, tensor);
         }
-    }
-
-    private void RefineText(TransformerRun run, IReadOnlyList<Tensor> promptEmbeds, ITensorProbe probe)
-    {
-        TokenLayout layout = run.Layout;
-        for (int i = 0; i < layout.Items; i++)
-        {
-            Tensor embeds = promptEmbeds[i];
-            Tensor rows = run.Text.Slice(layout.TextStart(i), embeds.Shape[0]);
-            Tensor normed = run.Memory.Rent(rows.DType, embeds.Shape[0], Config.TextDim);
-            backend.RmsNorm(embeds, capNorm, default, Config.NormEps, normed);
-            backend.Linear(normed, capLinear, rows);
-            run.Memory.Return(normed);
-            int padding = layout.PaddedTextTokens(i) - embeds.Shape[0];
-            if (padding > 0)
-            {
-                backend.FillRows(capPadToken, run.Text.Slice(layout.TextStart(i) + embeds.Shape[0], padding));
-            }
-        }
-
-        Record(probe, "cap_embedder", run.Text);
-        Tensor[] none = new Tensor[contextRefiner.Length];
-        Stack(contextRefiner, none, 0, run.Text, run.TextRope, layout.TextSpans, layout.TextRows, run.Buffers, probe, CancellationToken.None);
     }
 
     /// <summary>Runs blocks one after the other; only <paramref name="wantedRows"/> rows of the last one's output are computed.</summary>

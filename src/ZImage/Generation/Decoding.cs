@@ -21,7 +21,7 @@ internal static class Decoding
             byte[] rgb = new byte[plan.Width * plan.Height * 3];
             model.WithProbe("vae_decoder", probe =>
             {
-                Tensor pixels = model.Vae.Decode(item, memory, probe, cancellation);
+                Tensor pixels = model.Vae.Model.Decode(item, memory, probe, cancellation);
                 model.RequireFinite(pixels, "vae", "The decoded picture");
                 model.Backend.ToRgb8(pixels, rgb);
                 memory.Return(pixels);

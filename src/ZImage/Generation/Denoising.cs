@@ -1,5 +1,4 @@
 using ZImage.Backends;
-using ZImage.Dit;
 using ZImage.Sampling;
 using ZImage.Tensors;
 
@@ -16,89 +15,84 @@ internal static class Denoising
         PromptEmbeddings prompts,
         HostTensor initial,
         LoadedModel model,
-        Workspace memory,
         GenerationObserver observer,
         CancellationToken cancellation)
     {
-        IBackend backend = model.Backend;
-        int[] shape = initial.Shape.ToArray();
-        Tensor latents = memory.Rent(DType.F32, shape);
-        backend.Upload(initial.Values, latents);
         float[] times = [.. Enumerable.Range(0, schedule.Steps).Select(schedule.ModelTime)];
+        float[] sigmas = [.. schedule.Sigmas];
+        float[] values = initial.Values;
         observer.Report(GenerationStage.Denoising, 0, schedule.Steps);
 
         // Guidance ends for good at the first step past the truncation time, so the schedule is two stretches: guided, then plain.
         int guided = plan.UsesGuidance ? times.TakeWhile(plan.IsGuided).Count() : 0;
-        if (guided > 0)
+        try
         {
-            Stretch(0, guided, [.. prompts.Positive, .. prompts.Negative]);
+            if (guided > 0)
+            {
+                Stretch(0, guided, [.. prompts.Positive, .. prompts.Negative], (float)plan.Guidance);
+            }
+
+            if (guided < schedule.Steps)
+            {
+                Stretch(guided, schedule.Steps, prompts.Positive, 0);
+            }
+        }
+        catch
+        {
+            // Half-done work and its memory go; the next run starts afresh.
+            model.ReleaseSession();
+            throw;
         }
 
-        if (guided < schedule.Steps)
-        {
-            Stretch(guided, schedule.Steps, prompts.Positive);
-        }
+        return new HostTensor(values, initial.Shape);
 
-        float[] result = new float[latents.Count];
-        backend.Download(latents, result);
-        return new HostTensor(result, initial.Shape);
-
-        void Stretch(int first, int end, IReadOnlyList<HostTensor> embeds)
+        void Stretch(int first, int end, IReadOnlyList<HostTensor> embeds, float guidance)
         {
-            using Workspace scratch = new(backend);
-            int items = embeds.Count * plan.Request.ImagesPerPrompt;
-            Tensor[] conditions = [.. embeds.SelectMany(e => Enumerable.Repeat(Place(e, model, scratch), plan.Request.ImagesPerPrompt))];
-            TransformerRun run = model.WithProbe(
-                "transformer.prepare",
-                probe => model.Transformer.Prepare(conditions, shape[2], shape[3], times.AsSpan(first, end - first), scratch, probe));
-            Tensor input = items == shape[0] ? latents : scratch.Rent(DType.F32, items, shape[1], shape[2], shape[3]);
-            Tensor prediction = scratch.Rent(DType.F32, items, shape[1], shape[2], shape[3]);
+            IBackend backend = model.Backend;
+            HostTensor[] items = [.. embeds.SelectMany(e => Enumerable.Repeat(e, plan.Request.ImagesPerPrompt))];
+            SessionKey key = new(
+                initial.Shape[0],
+                initial.Shape[2],
+                initial.Shape[3],
+                [.. items.Select(item => item.Shape[0])],
+                sigmas[first..(end + 1)],
+                times[first..end],
+                guidance,
+                (float)plan.Request.CfgNormalization);
+            DenoisingSession session = model.Session(key);
+            session.SetPrompts(items);
+            backend.Upload(values, session.Latents);
+            int reported = first;
             for (int step = first; step < end; step++)
             {
                 cancellation.ThrowIfCancellationRequested();
-                if (items != shape[0])
+                session.Run(step - first, model.HasProbe ? $"transformer.step-{step + 1:00}" : "", cancellation);
+                int underWay = backend.Pace();
+                if (underWay == 0)
                 {
-                    CopyItems(backend, latents, input.Slice(0, shape[0]));
-                    CopyItems(backend, latents, input.Slice(shape[0], shape[0]));
+                    model.RequireFinite(session.Latents, "transformer", $"The latents after step {step + 1}");
                 }
 
-                Evaluate(model, run, step, first, input, prediction, cancellation);
-                for (int i = 0; items != shape[0] && i < shape[0]; i++)
-                {
-                    backend.Guidance(
-                        prediction.Slice(i, 1), prediction.Slice(shape[0] + i, 1), (float)plan.Guidance, (float)plan.Request.CfgNormalization);
-                }
+                Report(step + 1 - underWay);
+            }
 
-                backend.EulerStep(latents, prediction.Slice(0, shape[0]), schedule.Sigmas[step], schedule.Sigmas[step + 1]);
-                model.RequireFinite(latents, "transformer", $"The latents after step {step + 1}");
-                observer.Report(GenerationStage.Denoising, step + 1, schedule.Steps);
+            values = new float[session.Latents.Count];
+            backend.Download(session.Latents, values);
+            if (!Array.TrueForAll(values, float.IsFinite))
+            {
+                throw model.NonFinite("transformer", $"The latents after step {end}");
+            }
+
+            Report(end);
+
+            void Report(int completed)
+            {
+                if (completed > reported)
+                {
+                    reported = completed;
+                    observer.Report(GenerationStage.Denoising, completed, schedule.Steps);
+                }
             }
         }
     }
-
-    private static void Evaluate(
-        LoadedModel model, TransformerRun run, int step, int first, Tensor input, Tensor prediction, CancellationToken cancellation)
-    {
-        if (!model.HasProbe)
-        {
-            model.Transformer.Forward(run, step - first, input, prediction, NullProbe.Instance, cancellation);
-            return;
-        }
-
-        model.WithProbe($"transformer.step-{step + 1:00}", probe =>
-        {
-            model.Transformer.Forward(run, step - first, input, prediction, probe, cancellation);
-            return true;
-        });
-    }
-
-    private static Tensor Place(HostTensor embeds, LoadedModel model, Workspace memory)
-    {
-        Tensor rows = memory.Rent(model.Backend.ActivationType, embeds.Shape[0], embeds.Shape[1]);
-        model.Backend.Upload(embeds.Values, rows);
-        return rows;
-    }
-
-    private static void CopyItems(IBackend backend, Tensor source, Tensor destination) =>
-        backend.CopyRows(source.Reshape(source.RowCount, source.RowLength), destination.Reshape(destination.RowCount, destination.RowLength));
 }

@@ -14,11 +14,11 @@ internal sealed class GenerationPlan
     {
         Request = resolved;
         scheduler = model.Scheduler;
-        int factor = model.Vae.Config.ScaleFactor;
+        int factor = model.Folder.Vae.ScaleFactor;
         int height = Height / factor;
         int width = Width / factor;
         imageTokens = height / ZImageTransformerConfig.PatchSize * (width / ZImageTransformerConfig.PatchSize);
-        LatentShape = new Shape(PromptCount * resolved.ImagesPerPrompt, model.Transformer.Config.InChannels, height, width);
+        LatentShape = new Shape(PromptCount * resolved.ImagesPerPrompt, model.Folder.Transformer.InChannels, height, width);
     }
 
     /// <summary>The request.</summary>

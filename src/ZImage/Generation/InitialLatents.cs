@@ -25,8 +25,8 @@ internal static class InitialLatents
         HostTensor? posteriorNoise = sample ? source.PosteriorNoise(mean.Shape) : null;
         HostTensor noise = source.InitialNoise(plan.LatentShape);
         float sigma = schedule.Sigmas[0];
-        float shift = model.Vae.Config.ShiftFactor;
-        float scale = model.Vae.Config.ScalingFactor;
+        float shift = model.Folder.Vae.ShiftFactor;
+        float scale = model.Folder.Vae.ScalingFactor;
         float[] values = new float[noise.Values.Length];
         int perImage = mean.Values.Length;
         for (int i = 0; i < values.Length; i++)
@@ -53,7 +53,7 @@ internal static class InitialLatents
         {
             Tensor pixels = memory.Rent(model.Backend.ActivationType, plan.Height, plan.Width, 3);
             model.Backend.FromRgb8(fitted.Rgb, pixels);
-            (HostTensor mean, HostTensor logVariance) = model.Vae.Encode(pixels, memory, probe, cancellation);
+            (HostTensor mean, HostTensor logVariance) = model.Vae.Model.Encode(pixels, memory, probe, cancellation);
             if (Array.Exists(mean.Values, value => !float.IsFinite(value)))
             {
                 throw model.NonFinite("vae", "The encoded picture");

@@ -12,37 +12,37 @@ namespace ZImage.Generation;
 internal sealed class LoadedModel : IDisposable
 {
     private readonly PipelineOptions options;
-    private readonly List<PartWeights> parts = [];
+    private DenoisingSession? session;
 
     private LoadedModel(string path, PipelineOptions options, IBackend backend, CancellationToken cancellation)
     {
         this.options = options;
         Backend = backend;
+        ModelPart<Qwen3Encoder>? textEncoder = null;
+        ModelPart<ZImageTransformer>? transformer = null;
         try
         {
             ModelFolder folder = ModelFolder.Open(path, options.TransformerFile);
             Folder = folder;
             List<string> warnings = [];
+            bool allow = options.AllowUnknownTensors;
             Tokenizer = Qwen2Tokenizer.Load(folder.TokenizerFolder);
-            TextEncoder = Part(folder.OpenTextEncoder(), weights => new Qwen3Encoder(folder.TextEncoder, weights, backend));
-            Transformer = Part(folder.OpenTransformer(), weights => new ZImageTransformer(folder.Transformer, weights, backend));
-            Vae = Part(folder.OpenVae(), weights => new AutoencoderKl(folder.Vae, weights, backend));
+            cancellation.ThrowIfCancellationRequested();
+            TextEncoder = textEncoder = new(folder.OpenTextEncoder(), backend, allow, warnings, weights => new Qwen3Encoder(folder.TextEncoder, weights, backend));
+            Transformer = transformer = new(folder.OpenTransformer(), backend, allow, warnings, weights => new ZImageTransformer(folder.Transformer, weights, backend));
+            Vae = new(folder.OpenVae(), backend, allow, warnings, weights => new AutoencoderKl(folder.Vae, weights, backend));
             Scheduler = new FlowMatchEulerScheduler(folder.Scheduler);
             Warnings = warnings;
             int multiple = folder.Vae.ScaleFactor * ZImageTransformerConfig.PatchSize;
-            int size = Math.Max(folder.Vae.SampleSize / multiple, 1) * multiple;
-            Defaults = new GenerationDefaults(size, size, multiple, folder.DefaultSteps, folder.DefaultGuidance);
-
-            T Part<T>(PartWeights part, Func<WeightLoader, T> build)
-            {
-                parts.Add(part);
-                cancellation.ThrowIfCancellationRequested();
-                return WeightLoader.Build(part.CreateReader(), backend, options.AllowUnknownTensors, warnings, build);
-            }
+            IReadOnlyList<int> positions = folder.Transformer.AxesLens;
+            int size = Math.Max(folder.Vae.SampleSize / multiple, 1);
+            Defaults = new GenerationDefaults(Math.Min(size, positions[2]) * multiple, Math.Min(size, positions[1]) * multiple, multiple, folder.DefaultSteps, folder.DefaultGuidance);
         }
         catch
         {
-            Dispose();
+            textEncoder?.Dispose();
+            transformer?.Dispose();
+            backend.Dispose();
             throw;
         }
     }
@@ -57,11 +57,11 @@ internal sealed class LoadedModel : IDisposable
 
     public Qwen2Tokenizer Tokenizer { get; }
 
-    public Qwen3Encoder TextEncoder { get; }
+    public ModelPart<Qwen3Encoder> TextEncoder { get; }
 
-    public ZImageTransformer Transformer { get; }
+    public ModelPart<ZImageTransformer> Transformer { get; }
 
-    public AutoencoderKl Vae { get; }
+    public ModelPart<AutoencoderKl> Vae { get; }
 
     public FlowMatchEulerScheduler Scheduler { get; }
 
@@ -77,6 +77,28 @@ internal sealed class LoadedModel : IDisposable
 
     /// <summary>Whether anybody looks at intermediates.</summary>
     public bool HasProbe => options.ProbeFactory is not null;
+
+    /// <summary>
+    /// The memory, tables and recordings for runs of one shape: the one of the run before where that had the same shape and schedule, else a new one
+    /// in its place.
+    /// </summary>
+    public DenoisingSession Session(SessionKey key)
+    {
+        if (session is null || !session.Key.Equals(key))
+        {
+            ReleaseSession();
+            session = new DenoisingSession(key, this);
+        }
+
+        return session;
+    }
+
+    /// <summary>Frees the session's memory, after a failure or to make room.</summary>
+    public void ReleaseSession()
+    {
+        session?.Dispose();
+        session = null;
+    }
 
     /// <summary>Runs a stage under its probe, and disposes the probe where it wants that.</summary>
     public T WithProbe<T>(string stage, Func<ITensorProbe, T> run)
@@ -110,7 +132,7 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>The error for a non-finite result; looks for the weight that is to blame.</summary>
     public ModelFormatException NonFinite(string part, string what)
     {
-        PartWeights weights = parts.Find(candidate => candidate.Part == part)!;
+        PartWeights weights = part == Vae.Weights.Part ? Vae.Weights : part == Transformer.Weights.Part ? Transformer.Weights : TextEncoder.Weights;
         IReadOnlyList<string> broken = WeightCheck.FindNonFinite([.. weights.Tensors.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.View))]);
         return broken.Count > 0
             ? new ModelFormatException(
@@ -130,10 +152,10 @@ internal sealed class LoadedModel : IDisposable
 
     public void Dispose()
     {
+        session?.Dispose();
+        TextEncoder.Dispose();
+        Transformer.Dispose();
+        Vae.Dispose();
         Backend.Dispose();
-        foreach (PartWeights part in parts)
-        {
-            part.Dispose();
-        }
     }
 }

@@ -68,7 +68,7 @@ internal static class RequestResolver
         {
             Require(count == 1, $"Token ids were given for one prompt, and there are {count}.", "Give token ids for a single prompt.");
             Require(ids.Count >= 1 && ids.Count <= request.MaxSequenceLength, $"{ids.Count} token ids are outside 1..{request.MaxSequenceLength}.", "Give at least one and at most the limit.");
-            int vocabulary = model.TextEncoder.Config.VocabSize;
+            int vocabulary = model.Folder.TextEncoder.VocabSize;
             foreach (int id in ids)
             {
                 Require(id >= 0 && id < vocabulary, $"Token id {id} is outside the text encoder's vocabulary 0..{vocabulary - 1}.", "`zimage tokenize` prints the ids of a prompt.");
@@ -89,7 +89,7 @@ internal static class RequestResolver
             }
         }
 
-        ZImageTransformerConfig config = model.Transformer.Config;
+        ZImageTransformerConfig config = model.Folder.Transformer;
         int maxHeight = config.AxesLens[1] * multiple;
         int maxWidth = config.AxesLens[2] * multiple;
         Require(
@@ -110,7 +110,7 @@ internal static class RequestResolver
             RequireFinite(latents, "The latents");
         }
 
-        int width = model.Transformer.Config.TextDim;
+        int width = model.Folder.Transformer.TextDim;
         foreach (HostTensor embeds in (request.PromptEmbeds ?? []).Concat(request.NegativePromptEmbeds ?? []))
         {
             Require(

@@ -27,8 +27,9 @@ public sealed partial record GenerationMetadata
             GenerationMetadata metadata = JsonSerializer.Deserialize(json, MetadataSerializer.Readable.GenerationMetadata)!;
             return metadata.HasSense() ? metadata : throw Broken("its values make no sense");
         }
-        catch (JsonException error)
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
+            // The second one is for escapes that are no text, such as half a surrogate pair.
             throw Broken(error.Message, error);
         }
     }
@@ -81,10 +82,10 @@ public sealed partial record GenerationMetadata
 
     // What a picture cannot have been drawn with. Limits of a model are the pipeline's to check.
     private bool HasSense() =>
-        Prompts is { Count: > 0 } && !Prompts.Contains(null!)
+        Prompts is not null && !Prompts.Contains(null!) && PromptCount > 0
         && Version is not null && Model is not null && Device is not null
         && Width > 0 && Height > 0 && Steps > 0 && MaxSequenceLength > 0
-        && ImagesPerPrompt > 0 && Index >= 0 && Index < (long)Prompts.Count * ImagesPerPrompt
+        && ImagesPerPrompt > 0 && Index >= 0 && Index < (long)PromptCount * ImagesPerPrompt
         && RngMultiprocessors is null or > 0
         && HasSense(InitImage) && HasSense(Latents)
         && (PromptEmbeds ?? []).All(HasSense) && (NegativePromptEmbeds ?? []).All(HasSense);

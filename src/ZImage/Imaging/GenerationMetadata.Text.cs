@@ -42,9 +42,9 @@ public sealed partial record GenerationMetadata
             Add(text, "Denoising strength", Number(strength));
         }
 
-        if (Prompts.Count * ImagesPerPrompt > 1)
+        if (PromptCount * ImagesPerPrompt > 1)
         {
-            Add(text, "Batch size", Number(Prompts.Count * ImagesPerPrompt));
+            Add(text, "Batch size", Number(PromptCount * ImagesPerPrompt));
             Add(text, "Batch pos", Number(Index));
         }
 

@@ -119,6 +119,9 @@ public sealed partial record GenerationMetadata
     [JsonIgnore]
     public int PromptIndex => Index / Math.Max(ImagesPerPrompt, 1);
 
+    // Given embeddings count for their prompts, whose texts are then only a note.
+    private int PromptCount => PromptEmbeds?.Count ?? Prompts.Count;
+
     /// <summary>Describes one picture of a request.</summary>
     /// <param name="request">The request with every default filled in, as <see cref="GenerationResult.Request"/> holds it.</param>
     /// <param name="index">The picture's <see cref="GeneratedImage.Index"/>.</param>

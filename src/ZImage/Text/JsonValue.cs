@@ -80,6 +80,7 @@ internal readonly record struct JsonValue(JsonElement Element, string File, stri
             JsonValueKind.Undefined => "missing",
             JsonValueKind.Object => "an object",
             JsonValueKind.Array => "a list",
+            JsonValueKind.String => $"\"{TokenizerDefinition.Shorten(Element.GetString()!)}\"",
             _ => TokenizerDefinition.Shorten(Element.GetRawText()),
         };
         return TokenizerDefinition.Fault(File, $"{(Path.Length == 0 ? "the file's content" : Path)} is {value}; expected {expected}.");

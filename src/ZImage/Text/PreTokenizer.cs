@@ -45,7 +45,7 @@ internal sealed class PreTokenizer(SplitPattern pattern)
         CharClass second = hasNext ? Classify(text[length..], out _) : default;
 
         // [^\r\n\p{L}\p{N}]?\p{L}+
-        if (IsWord(first) && first == CharClass.Letter)
+        if (first == CharClass.Letter)
         {
             return length + WordRun(text[length..]);
         }

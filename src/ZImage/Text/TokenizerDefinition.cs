@@ -9,10 +9,15 @@ internal sealed class TokenizerDefinition
     private const string Hint = "Use the tokenizer folder of the checkpoint's own Qwen text encoder; download it again if it is broken.";
 
     private readonly List<string?> tokens = [];
+    private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> vocabularyBySpan;
 
     /// <summary>Creates an empty definition.</summary>
     /// <param name="source">File that errors name.</param>
-    internal TokenizerDefinition(string source) => Source = source;
+    internal TokenizerDefinition(string source)
+    {
+        Source = source;
+        vocabularyBySpan = Vocabulary.GetAlternateLookup<ReadOnlySpan<char>>();
+    }
 
     /// <summary>File that errors name.</summary>
     internal string Source { get; }
@@ -55,13 +60,17 @@ internal sealed class TokenizerDefinition
     }
 
     /// <summary>Adds a merge; the vocabulary must be complete.</summary>
+    /// <param name="joined">What the merge makes: its left part and its right part.</param>
+    /// <param name="leftLength">Length of the left part in UTF-16 units.</param>
+    /// <param name="rank">Position in the merge list.</param>
     /// <exception cref="ModelFormatException">A part or the result is not in the vocabulary.</exception>
-    internal void AddMerge(string left, string right, int rank)
+    internal void AddMerge(ReadOnlySpan<char> joined, int leftLength, int rank)
     {
-        if (!Vocabulary.TryGetValue(left, out int leftId) || !Vocabulary.TryGetValue(right, out int rightId)
-            || !Vocabulary.TryGetValue(left + right, out int id))
+        ReadOnlySpan<char> left = joined[..leftLength], right = joined[leftLength..];
+        if (!vocabularyBySpan.TryGetValue(left, out int leftId) || !vocabularyBySpan.TryGetValue(right, out int rightId)
+            || !vocabularyBySpan.TryGetValue(joined, out int id))
         {
-            throw Fault(Source, $"merge {rank} joins \"{Shorten(left)}\" and \"{Shorten(right)}\", but the vocabulary lacks one of them or what they make.");
+            throw Fault(Source, $"merge {rank} joins \"{Shorten(left.ToString())}\" and \"{Shorten(right.ToString())}\", but the vocabulary lacks one of them or what they make.");
         }
 
         Merges[BytePairEncoder.Pair(leftId, rightId)] = new Merge(rank, id);

@@ -1,4 +1,7 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace ZImage.Text;
 
@@ -106,12 +109,15 @@ internal static class TokenizerJson
         JsonElement items = merges.Expect(JsonValueKind.Array, "a list of merges");
         definition.Merges.EnsureCapacity(items.GetArrayLength());
         int rank = 0;
+        var joined = new char[256];
         foreach (JsonElement item in items.EnumerateArray())
         {
             if (item.ValueKind == JsonValueKind.Array && item.GetArrayLength() == 2
                 && item[0].ValueKind == JsonValueKind.String && item[1].ValueKind == JsonValueKind.String)
             {
-                definition.AddMerge(item[0].GetString()!, item[1].GetString()!, rank);
+                int left = Append(item[0], 0, ref joined);
+                int both = Append(item[1], left, ref joined);
+                definition.AddMerge(joined.AsSpan(0, both), left, rank);
             }
             else if (item.ValueKind != JsonValueKind.String || !AddLegacyMerge(item.GetString()!, rank, definition))
             {
@@ -120,6 +126,27 @@ internal static class TokenizerJson
 
             rank++;
         }
+    }
+
+    // Puts a text behind the first characters of a buffer and returns the end. Without an object per text, since there are 300,000 of them.
+    private static int Append(JsonElement text, int start, ref char[] buffer)
+    {
+        ReadOnlySpan<byte> quoted = JsonMarshal.GetRawUtf8Value(text);
+        if (buffer.Length - start < quoted.Length)
+        {
+            Array.Resize(ref buffer, start + quoted.Length);
+        }
+
+        if (!quoted.Contains((byte)'\\')
+            && Utf8.ToUtf16(quoted[1..^1], buffer.AsSpan(start), out _, out int written, replaceInvalidSequences: false) == OperationStatus.Done)
+        {
+            return start + written;
+        }
+
+        // Escapes, or bytes that are no UTF-8, for which this throws.
+        string decoded = text.GetString()!;
+        decoded.CopyTo(buffer.AsSpan(start));
+        return start + decoded.Length;
     }
 
     /// <summary>A merge written as "left right"; false if it is not two parts.</summary>
@@ -131,7 +158,7 @@ internal static class TokenizerJson
             return false;
         }
 
-        definition.AddMerge(text[..space], text[(space + 1)..], rank);
+        definition.AddMerge(text.Remove(space, 1), space, rank);
         return true;
     }
 

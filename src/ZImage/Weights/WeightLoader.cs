@@ -11,19 +11,6 @@ namespace ZImage.Weights;
 /// <param name="backend">Where the weights go; null while checking: then every method returns nothing.</param>
 internal sealed class WeightLoader(WeightReader reader, IBackend? backend)
 {
-    /// <summary>Builds a model: checks the whole checkpoint part, then places it.</summary>
-    /// <param name="reader">The part's tensors.</param>
-    /// <param name="backend">Where the weights go.</param>
-    /// <param name="allowUnknown">Whether unknown tensors are warnings.</param>
-    /// <param name="warnings">Receives the warnings.</param>
-    /// <param name="build">The constructor.</param>
-    public static T Build<T>(WeightReader reader, IBackend backend, bool allowUnknown, List<string> warnings, Func<WeightLoader, T> build)
-    {
-        build(new WeightLoader(reader, null));
-        warnings.AddRange(reader.Finish(allowUnknown).Select(name => $"The model does not know the tensor {name}; it is ignored."));
-        return build(new WeightLoader(reader, backend));
-    }
-
     /// <summary>Whether the part holds <paramref name="name"/>.</summary>
     public bool Has(string name) => reader.Has(name);
 

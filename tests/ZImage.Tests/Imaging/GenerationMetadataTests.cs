@@ -23,15 +23,15 @@ public class GenerationMetadataTests
         Height = 256,
         Steps = 3,
         Sigmas = [1f, 0.6666667f, 0.1f],
-        Guidance = 3.5f,
-        CfgNormalization = 0.7f,
-        CfgTruncation = 0.9f,
+        Guidance = 3.5,
+        CfgNormalization = 0.7,
+        CfgTruncation = 0.9,
         Seed = ulong.MaxValue,
         Rng = NoiseGenerator.TorchCuda,
         RngMultiprocessors = 108,
         ImagesPerPrompt = 2,
         InitImage = new ImageBuffer(1, 1, [1, 2, 3]),
-        Strength = 0.55f,
+        Strength = 0.55,
         Posterior = PosteriorMode.Mean,
         Latents = new HostTensor([1f], new Shape(1)),
         PromptEmbeds = [new HostTensor([2f], new Shape(1)), new HostTensor([3f], new Shape(1))],
@@ -107,6 +107,17 @@ public class GenerationMetadataTests
     }
 
     [Test]
+    public void Embeddings_count_as_prompts_even_without_any_text()
+    {
+        var metadata = GenerationMetadata.From(Plain with { Prompts = [], PromptEmbeds = Full.PromptEmbeds }, 1, Sources);
+
+        GenerationMetadata read = GenerationMetadata.FromJson(metadata.ToJson());
+
+        Assert.That(read.PromptEmbeds, Has.Count.EqualTo(2));
+        Assert.That(read.ToParametersText(), Does.StartWith("\nSteps: 8").And.Contain("Batch size: 2, Batch pos: 1"));
+    }
+
+    [Test]
     public void A_saved_picture_gives_its_metadata_back()
     {
         using var folder = new TemporaryFolder();
@@ -140,6 +151,7 @@ public class GenerationMetadataTests
     [TestCase("{\"format\":\"1\"}", "not of zimage")]
     [TestCase("{\"format\":2}", "format 2")]
     [TestCase("{\"format\":1}", "broken")]
+    [TestCase("{\"\\ud800\":1,\"format\":1}", "broken")]
     public void Foreign_broken_and_later_JSON_is_reported(string json, string expected) =>
         Assert.That(() => GenerationMetadata.FromJson(json), Throws.TypeOf<InvalidRequestException>().With.Message.Contains(expected));
 
@@ -151,6 +163,8 @@ public class GenerationMetadataTests
     [TestCase("\"images_per_prompt\":1", "\"images_per_prompt\":0")]
     [TestCase("\"torch-cpu\"", "\"other\"")]
     [TestCase("\"torch-cpu\"", "0")]
+    [TestCase("\"a cat\"", "\"\\ud800\"")]
+    [TestCase("\"index\":0", "\"index\":0,\"init_image\":{}")]
     [TestCase("[\"a cat\"]", "[]")]
     [TestCase("[\"a cat\"]", "[null]")]
     [TestCase("[\"a cat\"]", "null")]

@@ -13,7 +13,7 @@ public sealed class TorchGeneratorGoldenTests
         {
             foreach (ulong seed in (ulong[])[0, 42, (1ul << 31) + 5, (1ul << 40) + 3])
             {
-                foreach (int count in (int[])[1, 5, 15, 16, 17, 100, 16384, 262156])
+                foreach (int count in (int[])[1, 5, 15, 16, 17, 100, 4099, 16384])
                 {
                     yield return new TestCaseData($"{device}_{seed}_{count}", device, seed, count);
                 }
@@ -46,11 +46,11 @@ public sealed class TorchGeneratorGoldenTests
     [TestCase(4)]
     public void Cuda_draw_of_several_rounds_is_PyTorchs_on_any_number_of_threads(int threads)
     {
-        // Every 37th of 16 * 512 * 512 values: more than the 4 * 270336 that the GPU's threads draw in one round.
+        // Every 97th of 16 * 512 * 512 values: more than the 4 * 270336 that the GPU's threads draw in one round.
         float[] expected = NoiseGoldens.Get("cuda_7_big_tail");
         float[] all = new float[16 * 512 * 512];
         new TorchCudaGenerator(7) { MaxThreads = threads }.Normal(all);
-        AssertSameBits([.. all.Where((_, i) => i % 37 == 0)], expected);
+        AssertSameBits([.. all.Where((_, i) => i % 97 == 0)], expected);
     }
 
     [Test]

@@ -9,6 +9,7 @@ namespace ZImage.Backends.Cpu;
 public sealed partial class CpuBackend : IBackend
 {
     private readonly WorkerPool pool;
+    private WeightPlacement placement = new();
 
     /// <summary>Creates the backend.</summary>
     /// <param name="threads">Threads to compute with; 0 for one per logical processor.</param>
@@ -32,6 +33,18 @@ public sealed partial class CpuBackend : IBackend
     public TensorStorage Allocate(long bytes) => new HostStorage(bytes);
 
     /// <inheritdoc/>
+    public long FreeBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+
+    /// <inheritdoc/>
+    public IDisposable BeginPlacement() => placement = new WeightPlacement();
+
+    /// <inheritdoc/>
+    public IRecordedWork Record(Action work) => new DirectWork(work);
+
+    /// <inheritdoc/>
+    public int Pace() => 0;
+
+    /// <inheritdoc/>
     public void Synchronize()
     {
         // Every operator has finished when its call returns.
@@ -43,5 +56,14 @@ public sealed partial class CpuBackend : IBackend
         pool.Dispose();
         scratch.Dispose();
         attentionScratch?.Dispose();
+    }
+
+    private sealed class DirectWork(Action work) : IRecordedWork
+    {
+        public void Replay() => work();
+
+        public void Dispose()
+        {
+        }
     }
 }

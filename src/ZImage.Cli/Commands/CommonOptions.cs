@@ -1,0 +1,75 @@
+using System.CommandLine;
+using System.Globalization;
+using ZImage.Sampling;
+
+namespace ZImage.Cli.Commands;
+
+/// <summary>Options that several commands have, made the same way everywhere.</summary>
+internal static class CommonOptions
+{
+    public static Option<string> Model() =>
+        Text("--model", "-m", "DIR", "Checkpoint folder in the diffusers layout [env: ZIMAGE_MODEL]");
+
+    public static Option<bool> Json() => Flag("--json", "Write one JSON object to standard output, and errors as JSON to standard error");
+
+    public static Option<bool> Force() => Flag("--force", "Overwrite existing files");
+
+    public static Option<ulong?> Seed(string description) => new("--seed", "-s")
+    {
+        Description = description,
+        HelpName = "SEED",
+        CustomParser = Parsers.Seed,
+    };
+
+    public static Option<NoiseGenerator?> Rng() => new("--rng")
+    {
+        Description = "Whose random numbers the seed stands for: torch-cpu or torch-cuda [default: torch-cpu]",
+        HelpName = "NAME",
+        CustomParser = Parsers.Word(("torch-cpu", NoiseGenerator.TorchCpu), ("torch-cuda", NoiseGenerator.TorchCuda)),
+    };
+
+    public static Option<int?> RngMultiprocessors() => Int(
+        "--rng-multiprocessors", null, 1, 65535, "Multiprocessors of the GPU that torch-cuda repeats [default: 132, an H100 or H200]");
+
+    public static Option<string> Text(string name, string? alias, string helpName, string description) =>
+        new(name, Aliases(alias)) { Description = description, HelpName = helpName };
+
+    public static Option<int?> Int(string name, string? alias, int minimum, int maximum, string description) =>
+        new(name, Aliases(alias)) { Description = description, HelpName = "N", CustomParser = Parsers.Int(minimum, maximum) };
+
+    public static Option<double?> Number(string name, double minimum, double maximum, string description) =>
+        new(name) { Description = description, HelpName = "X", CustomParser = Parsers.Number(minimum, maximum) };
+
+    public static Option<bool> Flag(string name, string description, string? alias = null) =>
+        new(name, Aliases(alias)) { Description = description, Arity = ArgumentArity.Zero };
+
+    /// <summary>The number of threads: the option, then ZIMAGE_THREADS, then 0 for all.</summary>
+    public static int Threads(int? option, Func<string, string?> environment)
+    {
+        string? text = environment("ZIMAGE_THREADS");
+        if (option is not null || string.IsNullOrEmpty(text))
+        {
+            return option ?? 0;
+        }
+
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value <= 1024
+            ? value
+            : throw new UsageException($"ZIMAGE_THREADS: '{text}' is not a whole number from 0 to 1024");
+    }
+
+    /// <summary>The device: the option, then ZIMAGE_DEVICE, then auto.</summary>
+    public static string Device(string? option, Func<string, string?> environment)
+    {
+        string? variable = environment("ZIMAGE_DEVICE");
+        string device = option ?? (string.IsNullOrEmpty(variable) ? "auto" : variable);
+        return device switch
+        {
+            "auto" or "cpu" => device,
+            _ when device == "cuda" || device.StartsWith("cuda:", StringComparison.Ordinal) => throw new DeviceException(
+                $"device '{device}' is not available: this version computes on the processor", "use --device cpu"),
+            _ => throw new UsageException($"--device: '{device}' is not one of auto, cpu"),
+        };
+    }
+
+    private static string[] Aliases(string? alias) => alias is null ? [] : [alias];
+}
