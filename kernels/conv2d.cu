@@ -5,7 +5,7 @@
 //            Same: stride 1, pad kernel / 2, up 0. Upsample2: stride 1, pad 1, up 1. Downsample2: stride 2, pad 0, up 0.
 // Shapes     x [n, h, w, cin], w [cout, kernel, kernel, cin], bias [cout] float, y and residual [n, oh, ow, cout]; residual may be y.
 //            mma: cin and cout multiples of 8. narrow: 3x3 Same, cout <= 8, cin a multiple of 8.
-//            few: cout a multiple of 8 and the weights as floats fit 48 KB of shared memory. direct: any.
+//            few: cout a multiple of 8, the weights as floats fit 48 KB of shared memory, pixels * cout / 8 + 2^23 < 2^31. direct: any.
 // Precision  bf16 or float storage, float accumulation; bias and residual are added in float and the sum is rounded once.
 // Launch     mma: 128 threads, grid (ceil(pixels / 128) * ceil(cout / 128)), kMmaShared bytes of dynamic shared memory, pixels = n * oh * ow < 2^31.
 //            narrow: 256 threads, grid (ceil(ow / 32), ceil(oh / 8), n), kNarrowShared bytes.
@@ -308,32 +308,33 @@ extern "C" __global__ void __launch_bounds__(256) conv2d_few_bf16(const __grid_c
         weights[(i - o * depth) * p.cout + o] = to_float(static_cast<const bf16*>(p.weight)[i]);
     }
     __syncthreads();
-    int64_t items = static_cast<int64_t>(p.n) * p.oh * p.ow * groups;
-    for (int64_t index = static_cast<int64_t>(blockIdx.x) * 256 + threadIdx.x; index < items; index += static_cast<int64_t>(gridDim.x) * 256) {
-        int64_t pixel = index / groups, row = pixel / p.ow;
-        int o0 = static_cast<int>(index - pixel * groups) * 8;
-        int ox = static_cast<int>(pixel - row * p.ow), item = static_cast<int>(row / p.oh), oy = static_cast<int>(row - static_cast<int64_t>(item) * p.oh);
+    int items = p.n * p.oh * p.ow * groups;
+    for (int index = static_cast<int>(blockIdx.x) * 256 + threadIdx.x; index < items; index += static_cast<int>(gridDim.x) * 256) {
+        int pixel = index / groups, row = pixel / p.ow, item = row / p.oh;
+        int o0 = (index - pixel * groups) * 8, ox = pixel - row * p.ow, oy = row - item * p.oh;
         const bf16* x = static_cast<const bf16*>(p.x) + static_cast<int64_t>(item) * p.h * p.w * p.cin;
         float acc[8];
 #pragma unroll
         for (int i = 0; i < 8; i++) acc[i] = p.bias[o0 + i];
-        for (int tap = 0; tap < p.kernel * p.kernel; tap++) {
-            int sy, sx;
-            if (!tap_source(sy, sx, oy, ox, tap / p.kernel, tap % p.kernel, p.stride, p.pad, p.up, p.h, p.w)) continue;
-            const bf16* source = x + (static_cast<int64_t>(sy) * p.w + sx) * p.cin;
-            for (int c = 0; c < p.cin; c++) {
-                float v = to_float(source[c]);
-                const float* w = weights + (tap * p.cin + c) * p.cout + o0;
-                Pack<float, 4> w0 = load_pack<float, 4>(w), w1 = load_pack<float, 4>(w + 4);
+        const float* w = weights + o0;
+        for (int ky = 0; ky < p.kernel; ky++) {
+            for (int kx = 0; kx < p.kernel; kx++, w += p.cin * p.cout) {
+                int sy, sx;
+                if (!tap_source(sy, sx, oy, ox, ky, kx, p.stride, p.pad, p.up, p.h, p.w)) continue;
+                const bf16* source = x + (static_cast<int64_t>(sy) * p.w + sx) * p.cin;
+                for (int c = 0; c < p.cin; c++) {
+                    float v = to_float(source[c]);
+                    Pack<float, 4> w0 = load_pack<float, 4>(w + c * p.cout), w1 = load_pack<float, 4>(w + c * p.cout + 4);
 #pragma unroll
-                for (int i = 0; i < 4; i++) {
-                    acc[i] = fmaf(v, w0.v[i], acc[i]);
-                    acc[i + 4] = fmaf(v, w1.v[i], acc[i + 4]);
+                    for (int i = 0; i < 4; i++) {
+                        acc[i] = fmaf(v, w0.v[i], acc[i]);
+                        acc[i + 4] = fmaf(v, w1.v[i], acc[i + 4]);
+                    }
                 }
             }
         }
         Pack<uint32_t, 4> out;
-        int64_t at = pixel * p.cout + o0;
+        int64_t at = static_cast<int64_t>(pixel) * p.cout + o0;
         if (p.residual) {
             Pack<uint32_t, 4> r = load_pack<uint32_t, 4>(reinterpret_cast<const uint32_t*>(static_cast<const bf16*>(p.residual) + at));
 #pragma unroll

@@ -6,13 +6,13 @@
 //            Of the 3x3 taps of a phase, those that fall on one stored pixel can be summed beforehand: `fold` makes the four 2x2 kernels, which
 //            saves 5 of 9 multiplications. The sums are rounded to bf16, about as much error again as the rounding of the output.
 // Precision  bf16 storage, float accumulation; bias and residual are added in float and the sum is rounded once.
-// Launch     384 threads (a producer and two consumer warpgroups), grid 2 * min(pairs of pixel tiles * channel tiles, multiprocessors / 2), kShared bytes of dynamic shared memory.
+// Launch     384 threads (a producer and two consumer warpgroups), grid min(tiles, multiprocessors), kShared bytes of dynamic shared memory.
 // Bytes      as conv2d.cu; per step of 64 channels a block reads 48 KB from L2 for 4.2 MFLOP.
 // Measured   MEASURED
 // Entries    conv2d_wgmma_n256_bf16, conv2d_wgmma_n128_bf16; conv2d_fold_bf16 (256 threads, grid ceil(cout * 16 * cin / 256))
 // Host half  CudaBackend.Conv2d.Sm90.cs, which encodes the tensor maps:
 //            x       [n, h, w, cin] with boxes {64, 16 * stride, rows * stride, 1} and element strides {1, stride, stride, 1}
-//            weight  [cout, kernel^2, cin] with boxes {64, 1, N / 2}; both in the 128-byte swizzle, zeros outside
+//            weight  [cout, kernel^2, cin] with boxes {64, 1, N}; both in the 128-byte swizzle, zeros outside
 // Source     implicit GEMM: the box of a tap is the tile's box, moved; what TMA fills in outside of the map is the zero border.
 #include "common/conv.cuh"
 #include "common/wgmma_ss.cuh"
@@ -31,27 +31,31 @@ struct Conv2dSm90Params {
 };
 static_assert(sizeof(Conv2dSm90Params) == 384, "mirrored in CudaBackend.Conv2d.Sm90.cs");
 
-#ifndef CONV_CLUSTER
-#define CONV_CLUSTER 1
-#endif
 #ifndef CONV_PREFETCH
 #define CONV_PREFETCH 1
 #endif
-// Blocks of a cluster share their channels, so each loads a part of the weights for all.
-static constexpr int kCluster = CONV_CLUSTER;
-static constexpr int kStages = 4, kStageBytes = 49152, kRowPixels = 16;
-static constexpr int kShared = kStages * kStageBytes + 1024;
-static_assert(kShared == 197632, "mirrored in CudaBackend.Conv2d.Sm90.cs");
+static constexpr int kRowPixels = 16;
+
+// One of three shapes: kGroups consumer warpgroups of M fragments of 64 pixels x N channels, kStages stages of 64 input channels.
+template <int M, int N, int kGroups, int kStages>
+struct Shape {
+    static constexpr int kTileH = 4 * M * kGroups, kInputBytes = kGroups * M * 8192, kStageBytes = kInputBytes + N * 128;
+    static constexpr int kShared = kStages * kStageBytes + 1024;
+};
+using ShapeN256 = Shape<1, 256, 2, 4>;
+using ShapeN128 = Shape<2, 128, 2, 4>;
+using ShapeN128Twin = Shape<2, 128, 1, 3>;
+static_assert(ShapeN256::kShared == 197632 && ShapeN128::kShared == 197632 && ShapeN128Twin::kShared == 99328, "mirrored in CudaBackend.Conv2d.Sm90.cs");
 
 struct Tile {
     int item, gx, gy, px, py, n0;
 };
 
-// Channel tiles of the same pixels are neighbours, then the phases: they share their input in L2. Past the last tile, item is n or more.
-static __device__ __forceinline__ Tile tile_at(const Conv2dSm90Params& p, int work, int rank, int tileH, int tileN) {
+// Channel tiles of the same pixels are neighbours, then the phases: they share their input in L2.
+static __device__ __forceinline__ Tile tile_at(const Conv2dSm90Params& p, int index, int tileH, int tileN) {
     Tile t;
-    t.n0 = work % p.tilesN * tileN;
-    int index = work / p.tilesN * kCluster + rank;
+    t.n0 = index % p.tilesN * tileN;
+    index /= p.tilesN;
     int phase = 0;
     if (p.up) {
         phase = index & 3;
@@ -66,43 +70,34 @@ static __device__ __forceinline__ Tile tile_at(const Conv2dSm90Params& p, int wo
     return t;
 }
 
-// N output channels; each consumer warpgroup has M fragments of 64 pixels.
-template <int M, int N>
+template <int M, int N, int kGroups, int kStages>
 static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
-    constexpr int kTileH = 8 * M, kInputBytes = M * 16384;
-    static_assert(kInputBytes + N * 128 == kStageBytes, "a stage holds both tiles");
+    using S = Shape<M, N, kGroups, kStages>;
+    constexpr int kTileH = S::kTileH, kInputBytes = S::kInputBytes, kStageBytes = S::kStageBytes;
     extern __shared__ __align__(1024) uint8_t dynamic[];
     __shared__ __align__(8) uint64_t barriers[2 * kStages];
-    uint32_t base = (static_cast<uint32_t>(__cvta_generic_to_shared(dynamic)) + 1023) & ~1023u;
-    uint32_t full = static_cast<uint32_t>(__cvta_generic_to_shared(barriers)), empty = full + 8 * kStages;
+    uint32_t base = (shared_address(dynamic) + 1023) & ~1023u;
+    uint32_t full = shared_address(barriers), empty = full + 8 * kStages;
     int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
     if (threadIdx.x == 0) {
         for (int i = 0; i < kStages; i++) {
             mbarrier_init(full + 8 * i, 1);
-            mbarrier_init(empty + 8 * i, 8 * kCluster);  // one arrival of each consumer warp
+            mbarrier_init(empty + 8 * i, 4 * kGroups);  // one arrival of each consumer warp
         }
-        mbarrier_fence_init();
+        fence_mbarrier_init();
     }
-    int rank = 0;
-    if (kCluster > 1) {
-        cluster_sync();
-        rank = blockIdx.x % kCluster;
-    } else {
-        __syncthreads();
-    }
-    int pixelTiles = p.n * p.tilesY * p.tilesX * (p.up ? 4 : 1);
-    int works = (pixelTiles + kCluster - 1) / kCluster * p.tilesN;
-    int firstWork = blockIdx.x / kCluster, strideWork = gridDim.x / kCluster;
+    __syncthreads();
+    int tiles = p.n * p.tilesY * p.tilesX * (p.up ? 4 : 1) * p.tilesN;
     int steps = p.kernel * p.kernel * p.channelBlocks;
 
     if (warp < 4) {
-        registers_decrease<40>();
+        setmaxnreg_dec<40>();
         if (warp == 0) {
             int stage = 0;
             uint32_t parity = 1;  // the first round finds every stage empty
-            for (int work = firstWork; work < works; work += strideWork) {
-                Tile t = tile_at(p, work, rank, kTileH, N);
-                if (CONV_PREFETCH && p.residual && t.item < p.n) {
+            for (int index = blockIdx.x; index < tiles; index += gridDim.x) {
+                Tile t = tile_at(p, index, kTileH, N);
+                if (CONV_PREFETCH && p.residual) {
                     // The epilogue will want the residual: a tile's time is enough to bring it into L2.
                     for (int i = lane; i < kTileH * kRowPixels; i += 32) {
                         int gy = t.gy + i / kRowPixels, gx = t.gx + i % kRowPixels, columns = p.cout - t.n0 < N ? p.cout - t.n0 : N;
@@ -123,14 +118,9 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
                         for (int c = 0; c < p.channelBlocks; c++) {
                             mbarrier_wait(empty + 8 * stage, parity);
                             uint32_t at = base + stage * kStageBytes, ready = full + 8 * stage;
-                            mbarrier_expect_tx(ready, kStageBytes);
+                            mbarrier_arrive_expect_tx(ready, kStageBytes);
                             tma_load_4d(at, &p.x, ready, c * 64, sx, sy, t.item);
-                            if (kCluster > 1) {
-                                int part = rank * (N / kCluster);
-                                tma_multicast_3d(at + kInputBytes + part * 128, &p.weight, ready, c * 64, weightTap, t.n0 + part, (1 << kCluster) - 1);
-                            } else {
-                                tma_load_3d(at + kInputBytes, &p.weight, ready, c * 64, weightTap, t.n0);
-                            }
+                            tma_load_3d(at + kInputBytes, &p.weight, ready, c * 64, weightTap, t.n0);
                             if (++stage == kStages) {
                                 stage = 0;
                                 parity ^= 1;
@@ -142,25 +132,18 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
             }
         }
     } else {
-        registers_increase<232>();
+        setmaxnreg_inc<kGroups == 2 ? 232 : 208>();
         int group = (warp >> 2) - 1;
         float acc[M][N / 2] = {};
         int stage = 0;
         uint32_t parity = 0;
-        auto release = [&](int s) {
-            if (kCluster > 1) {
-                if (lane < kCluster) mbarrier_arrive_cluster(empty + 8 * s, lane);
-            } else if (lane == 0) {
-                mbarrier_arrive(empty + 8 * s);
-            }
-        };
-        for (int work = firstWork; work < works; work += strideWork) {
-            Tile t = tile_at(p, work, rank, kTileH, N);
+        for (int index = blockIdx.x; index < tiles; index += gridDim.x) {
+            Tile t = tile_at(p, index, kTileH, N);
             int previous = 0;
             for (int step = 0; step < steps; step++) {
                 mbarrier_wait(full + 8 * stage, parity);
                 uint32_t at = base + stage * kStageBytes;
-                uint64_t a = wgmma_descriptor(at + group * M * 8192), b = wgmma_descriptor(at + kInputBytes);
+                uint64_t a = wgmma_descriptor(at + group * M * 8192, 16, 1024), b = wgmma_descriptor(at + kInputBytes, 16, 1024);
                 wgmma_fence();
 #pragma unroll
                 for (int k = 0; k < 4; k++) {
@@ -170,7 +153,7 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
                 wgmma_commit();
                 if (step > 0) {
                     wgmma_wait<1>();
-                    release(previous);
+                    if (lane == 0) mbarrier_arrive(empty + 8 * previous);
                 }
                 previous = stage;
                 if (++stage == kStages) {
@@ -179,7 +162,7 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
                 }
             }
             wgmma_wait<0>();
-            release(previous);
+            if (lane == 0) mbarrier_arrive(empty + 8 * previous);
 #pragma unroll
             for (int m = 0; m < M; m++) wgmma_hold(acc[m]);
 
@@ -190,7 +173,7 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
 #pragma unroll
             for (int i = 0; i < kRows; i++) {
                 int gy = t.gy + (group * M + (i >> 1)) * 4 + (warp & 3), gx = t.gx + (i & 1) * 8 + (lane >> 2);
-                inside[i] = t.item < p.n && gy < (p.oh >> p.up) && gx < (p.ow >> p.up);
+                inside[i] = gy < (p.oh >> p.up) && gx < (p.ow >> p.up);
                 at[i] = ((static_cast<int64_t>(t.item) * p.oh + ((gy << p.up) + t.py)) * p.ow + ((gx << p.up) + t.px)) * p.cout;
             }
 #pragma unroll
@@ -216,13 +199,13 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
             }
         }
     }
-    // No block leaves while another may still write to its memory or arrive at its barriers.
-    if (kCluster > 1) cluster_sync();
 }
 
-extern "C" __global__ void __cluster_dims__(kCluster) __launch_bounds__(384, 1) conv2d_wgmma_n256_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<1, 256>(p); }
+extern "C" __global__ void __launch_bounds__(384, 1) conv2d_wgmma_n256_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<1, 256, 2, 4>(p); }
 
-extern "C" __global__ void __cluster_dims__(kCluster) __launch_bounds__(384, 1) conv2d_wgmma_n128_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<2, 128>(p); }
+extern "C" __global__ void __launch_bounds__(384, 1) conv2d_wgmma_n128_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<2, 128, 2, 4>(p); }
+
+extern "C" __global__ void __launch_bounds__(256, 2) conv2d_wgmma_n128_twin_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<2, 128, 1, 3>(p); }
 
 struct Conv2dFoldParams {
     const bf16* weight;  // [cout, 3, 3, cin]

@@ -1,45 +1,7 @@
-// wgmma_ss.cuh: Hopper's warpgroup matrix instruction with both operands in shared memory, and the TMA loads and barriers that feed it (sm_90a).
+// wgmma_ss.cuh: what the convolution needs of Hopper (sm_90a) beyond ptx_sm90.cuh: wide wgmma with both operands in shared memory, tensor copies
+// of more dimensions, prefetches.
 #pragma once
-#include "types.cuh"
-
-#if defined(__clang__) && !defined(__cluster_dims__)
-#define __cluster_dims__(...)
-#endif
-
-// The 128 bytes that cuTensorMapEncodeTiled fills.
-struct alignas(64) TensorMap {
-    uint64_t words[16];
-};
-
-static __device__ __forceinline__ void mbarrier_init(uint32_t barrier, uint32_t count) {
-    asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(count) : "memory");
-}
-
-// Makes initialised barriers visible to the copy engine.
-static __device__ __forceinline__ void mbarrier_fence_init() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
-
-static __device__ __forceinline__ void mbarrier_arrive(uint32_t barrier) {
-    asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
-}
-
-static __device__ __forceinline__ void mbarrier_expect_tx(uint32_t barrier, uint32_t bytes) {
-    asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
-}
-
-// Waits until the phase of parity `parity` has ended.
-static __device__ __forceinline__ void mbarrier_wait(uint32_t barrier, uint32_t parity) {
-    asm volatile(
-        "{\n.reg .pred done;\n"
-        "again:\n"
-        "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
-        "@!done bra again;\n}\n" ::"r"(barrier),
-        "r"(parity)
-        : "memory");
-}
-
-static __device__ __forceinline__ void tensor_map_prefetch(const TensorMap* map) {
-    asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
-}
+#include "ptx_sm90.cuh"
 
 // A box of a 3- or 4-dimensional tensor to shared memory, innermost coordinate first; outside of the tensor it reads zeros.
 static __device__ __forceinline__ void tma_load_3d(uint32_t shared, const TensorMap* map, uint32_t barrier, int c0, int c1, int c2) {
@@ -54,14 +16,6 @@ static __device__ __forceinline__ void tma_load_4d(uint32_t shared, const Tensor
                  : "memory");
 }
 
-// As tma_load_3d, to the same place of every block of the cluster in `mask`, each of whose barrier counts the bytes.
-static __device__ __forceinline__ void tma_multicast_3d(uint32_t shared, const TensorMap* map, uint32_t barrier, int c0, int c1, int c2, uint16_t mask) {
-    asm volatile(
-        "cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1, {%3, %4, %5}], [%2], %6;" ::"r"(shared),
-        "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "h"(mask)
-        : "memory");
-}
-
 // Asks for bytes (a multiple of 16) in L2.
 static __device__ __forceinline__ void prefetch_l2(const void* global, uint32_t bytes) {
     asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(global), "r"(bytes) : "memory");
@@ -70,49 +24,11 @@ static __device__ __forceinline__ void prefetch_l2(const void* global, uint32_t 
 // Asks for the 128-byte line of an address in L2.
 static __device__ __forceinline__ void prefetch_l2_line(const void* global) { asm volatile("prefetch.global.L2 [%0];" ::"l"(global)); }
 
-// Arrives at the barrier that block `rank` of the cluster has at the same place.
-static __device__ __forceinline__ void mbarrier_arrive_cluster(uint32_t barrier, uint32_t rank) {
-    asm volatile(
-        "{\n.reg .b32 remote;\n"
-        "mapa.shared::cluster.u32 remote, %0, %1;\n"
-        "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n}\n" ::"r"(barrier),
-        "r"(rank)
-        : "memory");
-}
-
-static __device__ __forceinline__ void cluster_sync() {
-    asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
-}
-
-template <int N>
-static __device__ __forceinline__ void registers_increase() {
-    asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(N));
-}
-
-template <int N>
-static __device__ __forceinline__ void registers_decrease() {
-    asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N));
-}
-
-static __device__ __forceinline__ void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
-
-static __device__ __forceinline__ void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
-
-template <int N>
-static __device__ __forceinline__ void wgmma_wait() {
-    asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
-}
-
 // Keeps the compiler from moving reads of an accumulator over the wait before them.
 template <int N>
 static __device__ __forceinline__ void wgmma_hold(float (&d)[N]) {
 #pragma unroll
     for (int i = 0; i < N; i++) asm volatile("" : "+f"(d[i])::"memory");
-}
-
-// Matrix descriptor of a tile whose rows are 128 bytes along K, in the 128-byte swizzle, based on 1024 bytes.
-static __device__ __forceinline__ uint64_t wgmma_descriptor(uint32_t shared) {
-    return static_cast<uint64_t>((shared & 0x3ffff) >> 4) | (1ull << 16) | (64ull << 32) | (1ull << 62);
 }
 
 // d = (accumulate ? d : 0) + a (64x16) * b (16xN); both along K in shared memory. d is in flight until wgmma_wait.
