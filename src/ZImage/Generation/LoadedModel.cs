@@ -13,6 +13,7 @@ internal sealed class LoadedModel : IDisposable
 {
     private readonly PipelineOptions options;
     private DenoisingSession? session;
+    private DecodingSession? decoding;
 
     private LoadedModel(string path, PipelineOptions options, IBackend backend, CancellationToken cancellation)
     {
@@ -142,6 +143,29 @@ internal sealed class LoadedModel : IDisposable
         return session;
     }
 
+    /// <summary>Memory and recording for decoding pictures of one size: those of the run before where that had the same size.</summary>
+    /// <param name="height">Rows of the latents.</param>
+    /// <param name="width">Columns of the latents.</param>
+    /// <param name="activationBytes">What a new one will take.</param>
+    public DecodingSession DecodingSession(int height, int width, long activationBytes)
+    {
+        if (decoding is null || decoding.Height != height || decoding.Width != width)
+        {
+            ReleaseDecodingSession();
+            UseVae(activationBytes);
+            decoding = new DecodingSession(height, width, this);
+        }
+
+        return decoding;
+    }
+
+    /// <summary>Frees the decoder's memory.</summary>
+    public void ReleaseDecodingSession()
+    {
+        decoding?.Dispose();
+        decoding = null;
+    }
+
     /// <summary>Frees the session's memory, after a failure or to make room.</summary>
     public void ReleaseSession()
     {
@@ -176,9 +200,14 @@ internal sealed class LoadedModel : IDisposable
             return;
         }
 
+        ReleaseDecodingSession();
         if (!forTextEncoder)
         {
-            TextEncoder.Release();
+            if (Backend.FreeBytes < bytes)
+            {
+                TextEncoder.Release();
+            }
+
             return;
         }
 
@@ -225,6 +254,7 @@ internal sealed class LoadedModel : IDisposable
     public void Dispose()
     {
         session?.Dispose();
+        decoding?.Dispose();
         TextEncoder.Dispose();
         Transformer.Dispose();
         Vae.Dispose();
