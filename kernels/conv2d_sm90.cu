@@ -11,12 +11,12 @@
 // Measured   H200, 2026-11-23, random data: 128^2 x 512, 256^2 x 512, 512^2 x 256: 0.101, 0.420, 0.424 ms = 765, 737, 729 TFLOP/s, with a residual
 //            0.106, 0.424, 0.463 ms; 1024^2 x 256 -> 128: 0.875 ms, 1024^2 x 128: 0.488, with a residual 0.542 ms = 707, 634, 571 TFLOP/s.
 //            All convolutions of the 1024x1024 decoder: 14.3 ms, with folded upsampling 12.7 (the mma kernel of conv2d.cu: 28, cuDNN: 22).
-//            Tried and slower: clusters of two that share the weights (256^2 x 512: 0.53 ms), prefetching the residual into L2
-//            (1024^2 x 128: 0.66 ms), two blocks of one warpgroup a multiprocessor (0.65 ms).
+//            Tried and slower: clusters of two that share the weights (256^2 x 512 with a residual: 0.53 against 0.45 ms at that time); with a
+//            residual at 1024^2 x 128, 0.542 ms: its prefetch into L2 (0.66 by bulk copies, 0.56 by lines), two blocks of one warpgroup (0.65).
 // Entries    conv2d_wgmma_n256_bf16, conv2d_wgmma_n128_bf16; conv2d_fold_bf16 (256 threads, grid ceil(cout * 16 * cin / 256))
 // Host half  CudaBackend.Conv2d.Sm90.cs, which encodes the tensor maps:
 //            x       [n, h, w, cin] with boxes {64, 16 * stride, rows * stride, 1} and element strides {1, stride, stride, 1}
-//            weight  [cout, kernel^2, cin] with boxes {64, 1, N}; both in the 128-byte swizzle, zeros outside
+//            weight  [cout, kernel^2, cin], folded [cout, 16, cin], with boxes {64, 1, N}; both in the 128-byte swizzle, zeros outside
 // Source     implicit GEMM: the box of a tap is the tile's box, moved; what TMA fills in outside of the map is the zero border.
 #include "common/conv.cuh"
 #include "common/wgmma_ss.cuh"
