@@ -8,11 +8,15 @@
 // Precision  bf16 storage, float accumulation; bias and residual are added in float and the sum is rounded once.
 // Launch     384 threads (a producer and two consumer warpgroups), grid min(tiles, multiprocessors), kShared bytes of dynamic shared memory.
 // Bytes      as conv2d.cu; per step of 64 channels a block reads 48 KB from L2 for 4.2 MFLOP.
-// Measured   MEASURED
+// Measured   H200, 2026-11-23, random data: 128^2 x 512, 256^2 x 512, 512^2 x 256: 0.101, 0.420, 0.424 ms = 765, 737, 729 TFLOP/s, with a residual
+//            0.106, 0.424, 0.463 ms; 1024^2 x 256 -> 128: 0.875 ms, 1024^2 x 128: 0.488, with a residual 0.542 ms = 707, 634, 571 TFLOP/s.
+//            All convolutions of the 1024x1024 decoder: 14.3 ms, with folded upsampling 12.7 (the mma kernel of conv2d.cu: 28, cuDNN: 22).
+//            Tried and slower: clusters of two that share the weights (256^2 x 512 with a residual: 0.53 against 0.45 ms at that time); with a
+//            residual at 1024^2 x 128, 0.542 ms: its prefetch into L2 (0.66 by bulk copies, 0.56 by lines), two blocks of one warpgroup (0.65).
 // Entries    conv2d_wgmma_n256_bf16, conv2d_wgmma_n128_bf16; conv2d_fold_bf16 (256 threads, grid ceil(cout * 16 * cin / 256))
 // Host half  CudaBackend.Conv2d.Sm90.cs, which encodes the tensor maps:
 //            x       [n, h, w, cin] with boxes {64, 16 * stride, rows * stride, 1} and element strides {1, stride, stride, 1}
-//            weight  [cout, kernel^2, cin] with boxes {64, 1, N}; both in the 128-byte swizzle, zeros outside
+//            weight  [cout, kernel^2, cin], folded [cout, 16, cin], with boxes {64, 1, N}; both in the 128-byte swizzle, zeros outside
 // Source     implicit GEMM: the box of a tap is the tile's box, moved; what TMA fills in outside of the map is the zero border.
 #include "common/conv.cuh"
 #include "common/wgmma_ss.cuh"
@@ -31,21 +35,12 @@ struct Conv2dSm90Params {
 };
 static_assert(sizeof(Conv2dSm90Params) == 384, "mirrored in CudaBackend.Conv2d.Sm90.cs");
 
-#ifndef CONV_PREFETCH
-#define CONV_PREFETCH 1
-#endif
 static constexpr int kRowPixels = 16;
 
-// One of three shapes: kGroups consumer warpgroups of M fragments of 64 pixels x N channels, kStages stages of 64 input channels.
-template <int M, int N, int kGroups, int kStages>
-struct Shape {
-    static constexpr int kTileH = 4 * M * kGroups, kInputBytes = kGroups * M * 8192, kStageBytes = kInputBytes + N * 128;
-    static constexpr int kShared = kStages * kStageBytes + 1024;
-};
-using ShapeN256 = Shape<1, 256, 2, 4>;
-using ShapeN128 = Shape<2, 128, 2, 4>;
-using ShapeN128Twin = Shape<2, 128, 1, 3>;
-static_assert(ShapeN256::kShared == 197632 && ShapeN128::kShared == 197632 && ShapeN128Twin::kShared == 99328, "mirrored in CudaBackend.Conv2d.Sm90.cs");
+// A tile is two consumer warpgroups of M fragments of 64 pixels, by N channels; a stage holds 64 input channels of it.
+static constexpr int kStages = 4, kStageBytes = 49152;
+static constexpr int kShared = kStages * kStageBytes + 1024;
+static_assert(kShared == 197632, "mirrored in CudaBackend.Conv2d.Sm90.cs");
 
 struct Tile {
     int item, gx, gy, px, py, n0;
@@ -70,10 +65,10 @@ static __device__ __forceinline__ Tile tile_at(const Conv2dSm90Params& p, int in
     return t;
 }
 
-template <int M, int N, int kGroups, int kStages>
+template <int M, int N>
 static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
-    using S = Shape<M, N, kGroups, kStages>;
-    constexpr int kTileH = S::kTileH, kInputBytes = S::kInputBytes, kStageBytes = S::kStageBytes;
+    constexpr int kTileH = 8 * M, kInputBytes = M * 16384;
+    static_assert(kInputBytes + N * 128 == kStageBytes, "a stage holds both tiles");
     extern __shared__ __align__(1024) uint8_t dynamic[];
     __shared__ __align__(8) uint64_t barriers[2 * kStages];
     uint32_t base = (shared_address(dynamic) + 1023) & ~1023u;
@@ -82,7 +77,7 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
     if (threadIdx.x == 0) {
         for (int i = 0; i < kStages; i++) {
             mbarrier_init(full + 8 * i, 1);
-            mbarrier_init(empty + 8 * i, 4 * kGroups);  // one arrival of each consumer warp
+            mbarrier_init(empty + 8 * i, 8);  // one arrival of each consumer warp
         }
         fence_mbarrier_init();
     }
@@ -92,47 +87,32 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
 
     if (warp < 4) {
         setmaxnreg_dec<40>();
-        if (warp == 0) {
+        if (threadIdx.x == 0) {
             int stage = 0;
             uint32_t parity = 1;  // the first round finds every stage empty
             for (int index = blockIdx.x; index < tiles; index += gridDim.x) {
                 Tile t = tile_at(p, index, kTileH, N);
-                if (CONV_PREFETCH && p.residual) {
-                    // The epilogue will want the residual: a tile's time is enough to bring it into L2.
-                    for (int i = lane; i < kTileH * kRowPixels; i += 32) {
-                        int gy = t.gy + i / kRowPixels, gx = t.gx + i % kRowPixels, columns = p.cout - t.n0 < N ? p.cout - t.n0 : N;
-                        if (gy >= (p.oh >> p.up) || gx >= (p.ow >> p.up)) continue;
-                        int64_t pixel = (static_cast<int64_t>(t.item) * p.oh + ((gy << p.up) + t.py)) * p.ow + ((gx << p.up) + t.px);
-                        if (CONV_PREFETCH == 1) prefetch_l2(p.residual + pixel * p.cout + t.n0, columns * 2);
-                        if (CONV_PREFETCH == 2) {
-                            for (int c = 0; c < columns; c += 64) prefetch_l2_line(p.residual + pixel * p.cout + t.n0 + c);
+                for (int tap = 0; tap < p.kernel * p.kernel; tap++) {
+                    int ky = tap / p.kernel, kx = tap - ky * p.kernel;
+                    int shift = p.folded ? 0 : p.up;
+                    int sx = t.gx * p.stride + ((t.px + kx - p.pad) >> shift), sy = t.gy * p.stride + ((t.py + ky - p.pad) >> shift);
+                    int weightTap = p.folded ? (t.py * 2 + t.px) * 4 + tap : tap;
+                    for (int c = 0; c < p.channelBlocks; c++) {
+                        mbarrier_wait(empty + 8 * stage, parity);
+                        uint32_t at = base + stage * kStageBytes, ready = full + 8 * stage;
+                        mbarrier_arrive_expect_tx(ready, kStageBytes);
+                        tma_load_4d(at, &p.x, ready, c * 64, sx, sy, t.item);
+                        tma_load_3d(at + kInputBytes, &p.weight, ready, c * 64, weightTap, t.n0);
+                        if (++stage == kStages) {
+                            stage = 0;
+                            parity ^= 1;
                         }
                     }
                 }
-                if (lane == 0) {
-                    for (int tap = 0; tap < p.kernel * p.kernel; tap++) {
-                        int ky = tap / p.kernel, kx = tap - ky * p.kernel;
-                        int shift = p.folded ? 0 : p.up;
-                        int sx = t.gx * p.stride + ((t.px + kx - p.pad) >> shift), sy = t.gy * p.stride + ((t.py + ky - p.pad) >> shift);
-                        int weightTap = p.folded ? (t.py * 2 + t.px) * 4 + tap : tap;
-                        for (int c = 0; c < p.channelBlocks; c++) {
-                            mbarrier_wait(empty + 8 * stage, parity);
-                            uint32_t at = base + stage * kStageBytes, ready = full + 8 * stage;
-                            mbarrier_arrive_expect_tx(ready, kStageBytes);
-                            tma_load_4d(at, &p.x, ready, c * 64, sx, sy, t.item);
-                            tma_load_3d(at + kInputBytes, &p.weight, ready, c * 64, weightTap, t.n0);
-                            if (++stage == kStages) {
-                                stage = 0;
-                                parity ^= 1;
-                            }
-                        }
-                    }
-                }
-                __syncwarp();
             }
         }
     } else {
-        setmaxnreg_inc<kGroups == 2 ? 232 : 208>();
+        setmaxnreg_inc<232>();
         int group = (warp >> 2) - 1;
         float acc[M][N / 2] = {};
         int stage = 0;
@@ -201,11 +181,9 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
     }
 }
 
-extern "C" __global__ void __launch_bounds__(384, 1) conv2d_wgmma_n256_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<1, 256, 2, 4>(p); }
+extern "C" __global__ void __launch_bounds__(384, 1) conv2d_wgmma_n256_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<1, 256>(p); }
 
-extern "C" __global__ void __launch_bounds__(384, 1) conv2d_wgmma_n128_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<2, 128, 2, 4>(p); }
-
-extern "C" __global__ void __launch_bounds__(256, 2) conv2d_wgmma_n128_twin_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<2, 128, 1, 3>(p); }
+extern "C" __global__ void __launch_bounds__(384, 1) conv2d_wgmma_n128_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<2, 128>(p); }
 
 struct Conv2dFoldParams {
     const bf16* weight;  // [cout, 3, 3, cin]

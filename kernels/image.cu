@@ -8,7 +8,7 @@
 // Precision  float arithmetic, each product and sum rounded by itself as on the processor
 // Launch     256 threads, grid ceil(count / 256); the rgb8 kernels take 4 elements a thread: ceil(count / 1024)
 // Bytes      each element once; at 1024x1024 9.4 MB, 2 us
-// Measured   MEASURED
+// Measured   checked on H200, 2026-11-23; not timed: below 1 % of a decode
 // Entries    image_{to_channels_last,to_latents,to_rgb8,from_rgb8}_{bf16,f32}
 // Host half  CudaBackend.Image.cs
 // Source     own

@@ -1,5 +1,5 @@
-// wgmma_ss.cuh: what the convolution needs of Hopper (sm_90a) beyond ptx_sm90.cuh: wide wgmma with both operands in shared memory, tensor copies
-// of more dimensions, prefetches.
+// wgmma_ss.cuh: what the convolution needs of Hopper (sm_90a) beyond ptx_sm90.cuh: wide wgmma with both operands in shared memory, and
+// tensor copies of more dimensions.
 #pragma once
 #include "ptx_sm90.cuh"
 
@@ -15,14 +15,6 @@ static __device__ __forceinline__ void tma_load_4d(uint32_t shared, const Tensor
                  "l"(map), "r"(barrier), "r"(c0), "r"(c1), "r"(c2), "r"(c3)
                  : "memory");
 }
-
-// Asks for bytes (a multiple of 16) in L2.
-static __device__ __forceinline__ void prefetch_l2(const void* global, uint32_t bytes) {
-    asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(global), "r"(bytes) : "memory");
-}
-
-// Asks for the 128-byte line of an address in L2.
-static __device__ __forceinline__ void prefetch_l2_line(const void* global) { asm volatile("prefetch.global.L2 [%0];" ::"l"(global)); }
 
 // Keeps the compiler from moving reads of an accumulator over the wait before them.
 template <int N>
