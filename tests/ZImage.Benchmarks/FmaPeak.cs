@@ -107,18 +107,18 @@ internal static class FmaPeak
         Vector128<float> a = x, b = x, c = x, d = x, e = x, f = x, g = x, h = x, i = x, j = x, k = x, l = x;
         for (int n = 0; n < steps; n++)
         {
-            a = Vector128.FusedMultiplyAdd(a, x, y);
-            b = Vector128.FusedMultiplyAdd(b, x, y);
-            c = Vector128.FusedMultiplyAdd(c, x, y);
-            d = Vector128.FusedMultiplyAdd(d, x, y);
-            e = Vector128.FusedMultiplyAdd(e, x, y);
-            f = Vector128.FusedMultiplyAdd(f, x, y);
-            g = Vector128.FusedMultiplyAdd(g, x, y);
-            h = Vector128.FusedMultiplyAdd(h, x, y);
-            i = Vector128.FusedMultiplyAdd(i, x, y);
-            j = Vector128.FusedMultiplyAdd(j, x, y);
-            k = Vector128.FusedMultiplyAdd(k, x, y);
-            l = Vector128.FusedMultiplyAdd(l, x, y);
+            a = Vector128.MultiplyAddEstimate(a, x, y);
+            b = Vector128.MultiplyAddEstimate(b, x, y);
+            c = Vector128.MultiplyAddEstimate(c, x, y);
+            d = Vector128.MultiplyAddEstimate(d, x, y);
+            e = Vector128.MultiplyAddEstimate(e, x, y);
+            f = Vector128.MultiplyAddEstimate(f, x, y);
+            g = Vector128.MultiplyAddEstimate(g, x, y);
+            h = Vector128.MultiplyAddEstimate(h, x, y);
+            i = Vector128.MultiplyAddEstimate(i, x, y);
+            j = Vector128.MultiplyAddEstimate(j, x, y);
+            k = Vector128.MultiplyAddEstimate(k, x, y);
+            l = Vector128.MultiplyAddEstimate(l, x, y);
         }
 
         return Vector128.Sum(a + b + c + d + e + f + g + h + i + j + k + l);

@@ -90,6 +90,29 @@ internal sealed class LinearTests
     }
 
     [Test]
+    public unsafe void The_eight_row_tile_gives_the_bits_of_the_smaller_ones([Values] bool accumulate, [Values(1, 37, GemmLayout.Depth)] int depth)
+    {
+        Random random = new(depth);
+        Tensor a = HeavyOperators.Random(random, DType.F32, 8, GemmLayout.Stride), panel = HeavyOperators.Random(random, DType.F32, depth, 8);
+        Tensor eight = HeavyOperators.Random(random, DType.F32, 8, 8), single = HeavyOperators.Zeros(DType.F32, 8, 8);
+        eight.AsSpan<float>().CopyTo(single.AsSpan<float>());
+        fixed (float* from = a.AsSpan<float>(), b = panel.AsSpan<float>(), c = eight.AsSpan<float>(), d = single.AsSpan<float>())
+        {
+            GemmKernel128.Multiply8(from, b, depth, c, 8, accumulate);
+            for (int row = 0; row < 8; row++)
+            {
+                GemmKernel128.Multiply(1, from + (row * GemmLayout.Stride), b, depth, d + (row * 8), 8, accumulate);
+            }
+        }
+
+        Assert.That(eight.AsSpan<uint>().SequenceEqual(single.AsSpan<uint>()), Is.True);
+        GC.KeepAlive(a.Storage);
+        GC.KeepAlive(panel.Storage);
+        GC.KeepAlive(eight.Storage);
+        GC.KeepAlive(single.Storage);
+    }
+
+    [Test]
     [NonParallelizable]
     public void Linear_allocates_nothing_after_the_first_pass()
     {

@@ -12,7 +12,7 @@ public sealed partial class CpuBackend
     public Tensor PlaceVector(Tensor host)
     {
         CheckHostWeight(host, nameof(host));
-        Tensor result = new(Allocate(host.Count * sizeof(float)), DType.F32, host.Shape);
+        Tensor result = new(placement.Own(Allocate(host.Count * sizeof(float))), DType.F32, host.Shape);
         Download(host, result.AsSpan<float>());
         return result;
     }
@@ -56,7 +56,7 @@ public sealed partial class CpuBackend
         }
 
         (int outputs, int inputs, int kernel) = (weight.Shape[0], weight.Shape[1], weight.Shape[2]);
-        Tensor placed = new(Allocate(weight.Bytes), weight.DType, new Shape(outputs, kernel, kernel, inputs));
+        Tensor placed = new(placement.Own(Allocate(weight.Bytes)), weight.DType, new Shape(outputs, kernel, kernel, inputs));
         if (weight.DType == DType.F32)
         {
             ChannelsLast(weight.AsSpan<uint>(), placed.AsSpan<uint>(), inputs, kernel * kernel);
