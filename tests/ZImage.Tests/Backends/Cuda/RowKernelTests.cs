@@ -4,7 +4,6 @@ using System.Text.RegularExpressions;
 using NUnit.Framework;
 using ZImage.Backends.Cuda;
 using ZImage.Tensors;
-using ZImage.Tests.Support;
 
 namespace ZImage.Tests.Backends.Cuda;
 
@@ -37,7 +36,7 @@ public sealed partial class RowKernelTests
     [TestCaseSource(nameof(Parameters))]
     public void Parameters_have_the_size_that_the_kernel_file_states(string family, string name, int size)
     {
-        string source = File.ReadAllText(Path.Combine(Repository.Root, "kernels", family + ".cu"));
+        string source = KernelSources.FromResources().Family(family).Text;
         string? stated = StatedSize().Matches(source).Where(match => match.Groups[1].Value == name).Select(match => match.Groups[2].Value).SingleOrDefault();
         Assert.That(stated, Is.EqualTo(size.ToString(CultureInfo.InvariantCulture)));
     }
