@@ -8,7 +8,8 @@
 // Precision  float, one rounding. bf16: ex2.approx and rcp.approx (2 ulp of float); f32: expf and a rounded division.
 // Launch     256 threads, 8 elements a thread (swiglu, silu, add) or one (modulation).
 // Bytes      swiglu 3 * rows * width * sizeof(T): S = 4160, width 10240, bf16, 4.2 TB/s: 60.9 us, the largest memory-bound item of a block.
-// Measured   H200, 2026-11-23, in a graph, S = 4160, width 10240, bf16: swiglu 63.4 us (4.0 TB/s), silu 42.4 us, add 62.7 us; modulation of 8 x 15360: 1.8 us.
+// Measured   H200, 2026-11-23, in a graph, S = 4160, width 10240, bf16: swiglu 63.4 us (4.0 TB/s), silu 42.4 us,
+//            add 62.7 us; modulation of 8 x 15360: 1.8 us.
 // Entries    activation_{swiglu,silu,add,modulation}_{bf16,f32}
 // Host half  CudaBackend.Activation.cs
 // Source     ours.

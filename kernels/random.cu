@@ -1,15 +1,16 @@
 // random: the standard normal numbers of PyTorch's CUDA generator, bit for bit.
 //
-// Math       Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011), key = seed, counter = (offset / 4 + round, thread);
-//            the four words of a block give four numbers by cuRAND's Box-Muller. PyTorch's thread t owns, in round r, elements (4 r + k) * threads + t.
+// Math       Philox4x32-10 (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011), key = seed,
+//            counter = (offset / 4 + round, thread); the four words of a block give four numbers by cuRAND's Box-Muller.
+//            PyTorch's thread t owns, in round r, elements (4 r + k) * threads + t.
 //            normal: y = r; weight: y = shift + scale * r.
 // Shapes     y dense, up to 2^29 elements a launch; larger draws are split on the host as PyTorch splits them.
 // Precision  the float operations that nvcc makes of cuRAND: fma in the two uniforms, logf, a rounded square root, sin.approx and cos.approx; PyTorch
 //            adds the mean 0, which makes -0 to +0. weight: product, sum and conversion rounded one by one.
 // Launch     256 threads; a thread here is one (round, thread) of PyTorch's, so that the grid need not be PyTorch's grid.
 // Bytes      sizeof(T) per element; about 100 integer operations per 4 elements.
-// Measured   H200, 2026-11-23, in a graph: 39.3 M elements in 101 us (normal) and 107 us (weight). Bit-equal to torch 2.11 for counts 1, 5, 100, 4097, 10^6, 12345678,
-//            2^26 + 7 and 2^29 + 5, seeds 0, 42, 2^40 + 3 and 2^64 - 5, first and second draw.
+// Measured   H200, 2026-11-23, in a graph: 39.3 M elements in 101 us (normal) and 107 us (weight). Bit-equal to torch 2.11 for counts 1, 5, 100,
+//            4097, 10^6, 12345678, 2^26 + 7 and 2^29 + 5, seeds 0, 42, 2^40 + 3 and 2^64 - 5, first and second draw.
 // Entries    random_normal_f32, random_weight_bf16
 // Host half  CudaBackend.Random.cs
 // Source     ours; the layout was found by comparing with PyTorch.

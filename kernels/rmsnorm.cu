@@ -3,9 +3,9 @@
 // Math       norm(z) = z * rsqrt(mean(z^2) + eps).
 //            norm:      y = norm(x) * weight (* scale)
 //            residual:  x += gate * norm(y) * weight  (or x += gate * y);  then optionally h = norm(x) * next_weight (* next_scale)
-// Shapes     x, y, h [rows, width], rows may have gaps; weight, gate, scale, next_* [width] float. Any width: _x2 and _x4 hold a row in registers, up to
-//            512 threads * 2 or 4 groups of 8 elements; _any reads it again instead; _ring: 16-byte aligned rows of up to 4096 elements, whole groups.
-//            y of `norm` may be x; h may be y.
+// Shapes     x, y, h [rows, width], rows may have gaps; weight, gate, scale, next_* [width] float. Any width: _x2 and _x4 hold a row in
+//            registers, up to 512 threads * 2 or 4 groups of 8 elements; _any reads it again instead; _ring: 16-byte aligned rows
+//            of up to 4096 elements, whole groups. y of `norm` may be x; h may be y.
 // Precision  float statistics and products, one rounding per stored element. The second norm of `residual` is of x as it was stored.
 // Launch     one block per row, or one warp per row and 4 rows per block; row_threads threads of a row; see RowGeometry. _ring: 128 threads,
 //            4 blocks per multiprocessor that walk over the rows, 48 KB of dynamic shared memory each.

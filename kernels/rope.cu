@@ -5,11 +5,12 @@
 // Shapes     x [rows, heads * head_dim], rows may have gaps (columns of the fused qkv); weight [head_dim], cos and sin [rows, head_dim / 2] float.
 //            interleaved, halfsplit: head_dim 16 to 512, a power of two, all 16-byte aligned; any: every even head_dim.
 // Precision  float, one rounding at the end.
-// Launch     interleaved, halfsplit: head_dim / 16 threads per head, each with the 8 elements at 8 t and the 8 at head_dim / 2 + 8 t, for kHeads heads of
-//            one row, so that cos, sin and the weight are read once for them; grid (rows, parts of a row). any: a warp per head, grid (rows, heads / 4).
+// Launch     interleaved, halfsplit: head_dim / 16 threads per head, each with the 8 elements at 8 t and the 8 at head_dim / 2 + 8 t,
+//            for kHeads heads of one row, so that cos, sin and the weight are read once for them; grid (rows, parts of a row).
+//            any: a warp per head, grid (rows, heads / 4).
 // Bytes      2 * rows * heads * head_dim * sizeof(T) + 4 * rows * head_dim; 30 heads of 128, S = 4160, bf16, 4.2 TB/s: 15.7 us.
-// Measured   H200, 2026-11-23, in a graph: columns of the fused qkv, 30 heads of 128, S = 4160, bf16: 19.6 us (3.4 TB/s), both layouts; 512 rows of 32
-//            heads: 3.3 us. A ring of asynchronous copies (as in rmsnorm.cu) was slower: 21.8 us.
+// Measured   H200, 2026-11-23, in a graph: columns of the fused qkv, 30 heads of 128, S = 4160, bf16: 19.6 us (3.4 TB/s), both layouts;
+//            512 rows of 32 heads: 3.3 us. A ring of asynchronous copies (as in rmsnorm.cu) was slower: 21.8 us.
 // Entries    rope_{interleaved,halfsplit,any}_{bf16,f32}
 // Host half  CudaBackend.Rope.cs
 // Source     ours.
@@ -40,7 +41,8 @@ static __device__ __forceinline__ void load_four(const float* p, float* x) {
     for (int i = 0; i < 4; i++) x[i] = pack.v[i];
 }
 
-// A thread has eight pairs: interleaved, four in each of its groups; halfsplit, one element in each. How far its second four factors are from its first:
+// A thread has eight pairs: interleaved, four in each of its groups; halfsplit, one element in each. How far its second four factors are from
+// its first:
 template <bool kHalfSplit>
 static __device__ __forceinline__ int next_pairs(int half) {
     return kHalfSplit ? 4 : half / 2;

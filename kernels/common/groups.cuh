@@ -8,7 +8,10 @@ constexpr int kGroup = 8;
 // 16 bytes that the SM does not keep in its L1: row data is read once, while the weights that every row needs stay there.
 static __device__ __forceinline__ Pack<uint32_t, 4> load_stream(const void* p) {
     Pack<uint32_t, 4> x;
-    asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];" : "=r"(x.v[0]), "=r"(x.v[1]), "=r"(x.v[2]), "=r"(x.v[3]) : "l"(p) : "memory");
+    asm volatile("ld.global.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(x.v[0]), "=r"(x.v[1]), "=r"(x.v[2]), "=r"(x.v[3])
+                 : "l"(p)
+                 : "memory");
     return x;
 }
 
