@@ -34,8 +34,9 @@ internal sealed class LoadedModel : IDisposable
             Scheduler = new FlowMatchEulerScheduler(folder.Scheduler);
             Warnings = warnings;
             int multiple = folder.Vae.ScaleFactor * ZImageTransformerConfig.PatchSize;
-            int size = Math.Max(folder.Vae.SampleSize / multiple, 1) * multiple;
-            Defaults = new GenerationDefaults(size, size, multiple, folder.DefaultSteps, folder.DefaultGuidance);
+            IReadOnlyList<int> positions = folder.Transformer.AxesLens;
+            int size = Math.Max(folder.Vae.SampleSize / multiple, 1);
+            Defaults = new GenerationDefaults(Math.Min(size, positions[2]) * multiple, Math.Min(size, positions[1]) * multiple, multiple, folder.DefaultSteps, folder.DefaultGuidance);
         }
         catch
         {
