@@ -7,8 +7,9 @@ internal static class AtomicFile
     /// <param name="path">Final name; its folder must exist.</param>
     /// <param name="overwrite">Whether an existing file is replaced. If not, the check and the renaming are one step.</param>
     /// <param name="write">Writes the content. What it throws is passed on, except for errors of the file system; the file is then gone.</param>
+    /// <param name="expectedBytes">Size of the file where it is known: space is asked for first, so that a full disk is told at once.</param>
     /// <exception cref="OutputException">The file exists and must not be replaced, or it cannot be written.</exception>
-    public static void Write(string path, bool overwrite, Action<Stream> write)
+    public static void Write(string path, bool overwrite, Action<Stream> write, long expectedBytes = 0)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(write);
@@ -26,7 +27,15 @@ internal static class AtomicFile
         string aside = Path.Combine(folder, $".zimage-{Guid.NewGuid():N}.tmp");
         try
         {
-            using (var stream = new FileStream(aside, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            FileStreamOptions options = new()
+            {
+                Mode = FileMode.CreateNew,
+                Access = FileAccess.Write,
+                Share = FileShare.None,
+                BufferSize = 1 << 16,
+                PreallocationSize = expectedBytes,
+            };
+            using (var stream = new FileStream(aside, options))
             {
                 write(stream);
             }

@@ -133,5 +133,9 @@ internal sealed class DenoisingSession : IDisposable
         }
 
         backend.EulerStep(latents, prediction.Slice(0, images), Key.Sigmas[index], Key.Sigmas[index + 1]);
+        if (probe.IsActive)
+        {
+            probe.Record("latents", latents);
+        }
     }
 }

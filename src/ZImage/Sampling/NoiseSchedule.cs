@@ -29,7 +29,7 @@ public sealed class NoiseSchedule
     /// What image-to-image runs: the last steps, without the first int(N - min(N · strength, N)).
     /// </summary>
     /// <param name="strength">0 to 1.</param>
-    /// <exception cref="InvalidRequestException">Strength outside 0..1, or so small that no step is left.</exception>
+    /// <exception cref="InvalidRequestException">Strength outside 0..1, or 0, which leaves no step.</exception>
     public NoiseSchedule Last(double strength)
     {
         if (!(strength >= 0 && strength <= 1))
@@ -42,7 +42,7 @@ public sealed class NoiseSchedule
         {
             throw new InvalidRequestException(
                 $"Strength {strength} leaves none of the {Steps} steps.",
-                $"Use a strength of at least {1.0 / Steps:0.###}, or more steps.");
+                "Use a strength above 0; at 0 the picture would come back as it is.");
         }
 
         return new NoiseSchedule(sigmas[start..], trainTimesteps);

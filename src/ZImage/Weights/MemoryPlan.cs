@@ -34,8 +34,9 @@ public static class MemoryPlan
     private const int F32 = 4;
 
     /// <summary>
-    /// Bytes for the transformer's activations. S = batch · (padded image tokens + padded text tokens) rows of: residual stream, normalised
-    /// input and attention output [S, dim] each, q, k and v [S, 3·dim], gate and up projections [S, 2·ffn] and their product [S, ffn].
+    /// Bytes for the transformer's activations. S = batch · (padded image tokens + padded text tokens) rows of: image and text streams
+    /// [S, dim], the joined stream [S, dim], a block's input, output and attention result [S, dim] each, q, k and v [S, 3·dim], gate and up
+    /// projections [S, 2·ffn], their product [S, ffn], and twice cosine and sine [S, headDim / 2].
     /// </summary>
     /// <param name="config">The transformer.</param>
     /// <param name="latentWidth">Width of the latents.</param>
@@ -48,7 +49,7 @@ public static class MemoryPlan
         const int patch = ZImageTransformerConfig.PatchSize;
         long imageTokens = (long)((latentWidth + patch - 1) / patch) * ((latentHeight + patch - 1) / patch);
         long rows = batch * (Pad(imageTokens) + Pad(textTokens));
-        return checked(rows * ((6L * config.Dim) + (3L * config.FfnDim)) * F32);
+        return checked(rows * ((8L * config.Dim) + (3L * config.FfnDim) + (2L * config.HeadDim)) * F32);
     }
 
     /// <summary>
@@ -66,9 +67,10 @@ public static class MemoryPlan
     }
 
     /// <summary>
-    /// Bytes for decoding one picture (pictures of a batch are decoded one after the other): 4 buffers of the largest feature map. At each
+    /// Bytes for decoding one picture (pictures of a batch are decoded one after the other): 3.25 times the largest feature map. At each
     /// level of the decoder the widest map has the channels of the level before, which the upsampling brings along; so the peak is at full
-    /// resolution with the second entry of block_out_channels, unless a deeper level is far wider.
+    /// resolution with the second entry of block_out_channels, unless a deeper level is far wider. The first residual block there holds
+    /// that map and two of half the channels, and the workspace keeps the blocks of the smaller levels: 3.06 maps for the published VAE.
     /// </summary>
     /// <param name="config">The VAE.</param>
     /// <param name="width">Width of the picture in pixels.</param>
@@ -83,7 +85,7 @@ public static class MemoryPlan
             largest = Math.Max(largest, checked((long)(width >> level) * (height >> level) * channels));
         }
 
-        return checked(4 * largest * F32);
+        return checked(largest * F32 * 13 / 4);
     }
 
     /// <summary>The estimate for one run on the processor.</summary>

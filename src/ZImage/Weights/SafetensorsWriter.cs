@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Json;
+using ZImage.Tensors;
 
 namespace ZImage.Weights;
 
@@ -13,57 +14,25 @@ public static class SafetensorsWriter
     /// <param name="metadata">Strings for <c>__metadata__</c>.</param>
     /// <param name="overwrite">Whether an existing file is replaced.</param>
     /// <exception cref="ArgumentException">Two tensors of one name.</exception>
-    /// <exception cref="ZImageException">The file exists, or it cannot be written; then nothing is left behind.</exception>
+    /// <exception cref="OutputException">The file exists, or it cannot be written; then nothing is left behind.</exception>
     public static void Write(
         string path, IEnumerable<SafetensorsTensor> tensors, IReadOnlyDictionary<string, string>? metadata = null, bool overwrite = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ArgumentNullException.ThrowIfNull(tensors);
-        SafetensorsTensor[] ordered = [.. tensors.OrderByDescending(tensor => Tensors.DTypes.SizeBytes(tensor.Type))];
+        SafetensorsTensor[] ordered = [.. tensors.OrderByDescending(tensor => tensor.Type.SizeBytes())];
         byte[] header = Header(ordered, metadata);
-        if (!overwrite && File.Exists(path))
-        {
-            throw Exists(path);
-        }
-
-        string aside = $"{path}.{Guid.NewGuid():N}.part";
-        try
-        {
-            WriteAside(aside, header, ordered);
-            File.Move(aside, path, overwrite);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw !overwrite && File.Exists(path)
-                ? Exists(path)
-                : new ZImageException($"{path}: the file cannot be written: {exception.Message}", "Check the free space and the permissions of its folder.", exception);
-        }
-        finally
-        {
-            // Gone already where the rename succeeded.
-            Discard(aside);
-        }
-    }
-
-    private static ZImageException Exists(string path) => new($"{path}: the file exists already.", "Choose another name, or ask for it to be overwritten (--force).");
-
-    private static void WriteAside(string aside, byte[] header, SafetensorsTensor[] tensors)
-    {
         long total = header.Length;
-        foreach (SafetensorsTensor tensor in tensors)
+        foreach (SafetensorsTensor tensor in ordered)
         {
             total = checked(total + tensor.Bytes);
         }
 
-        // Asking for the whole size first makes a full disk fail here, not after minutes of writing.
-        using FileStream stream = new(aside, new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew,
-            Access = FileAccess.Write,
-            Share = FileShare.None,
-            BufferSize = 1 << 16,
-            PreallocationSize = total,
-        });
+        AtomicFile.Write(path, overwrite, stream => WriteTo(stream, header, ordered), total);
+    }
+
+    private static void WriteTo(Stream stream, byte[] header, SafetensorsTensor[] tensors)
+    {
         stream.Write(header);
         foreach (SafetensorsTensor tensor in tensors)
         {
@@ -71,22 +40,9 @@ public static class SafetensorsWriter
             tensor.WriteTo(stream);
             if (stream.Position - before != tensor.Bytes)
             {
-                throw new InvalidOperationException($"{stream.Position - before} bytes were written for '{tensor.Name}', {tensor.Type} {tensor.Shape}, instead of {tensor.Bytes}.");
+                throw new InvalidOperationException(
+                    $"{stream.Position - before} bytes were written for '{tensor.Name}', {tensor.Type} {tensor.Shape}, instead of {tensor.Bytes}.");
             }
-        }
-
-        stream.Flush(flushToDisk: true);
-    }
-
-    private static void Discard(string aside)
-    {
-        try
-        {
-            File.Delete(aside);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // The error that led here tells more than a leftover file.
         }
     }
 

@@ -70,7 +70,11 @@ internal sealed class TokenizeNoiseInfoTests
     {
         CliOutcome outcome = await cli.RunAsync("noise", "-s", "42", "--shape", shape, "-o", cli.File("n.safetensors"));
 
-        Assert.That((outcome.ExitCode, outcome.Error), Has.Property("Item1").EqualTo(2).And.Property("Item2").StartsWith("error: --shape: "));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(outcome.ExitCode, Is.EqualTo(2));
+            Assert.That(outcome.Error, Does.StartWith("error: --shape: "));
+        }
     }
 
     [Test]

@@ -95,7 +95,7 @@ internal static class Tolerance
         return largest;
     }
 
-    private static float Round(float value) => Tensors.BFloat16.FromSingle(value).ToSingle();
+    private static float Round(float value) => ZImage.Tensors.BFloat16.FromSingle(value).ToSingle();
 
     private static void SameLength(string what, int actual, int expected) =>
         Assert.That(actual, Is.EqualTo(expected), $"{what}: number of elements");

@@ -44,6 +44,11 @@ public sealed partial class CpuBackend
             Y = y.Pointer<float>(),
         };
         Gemm.Run(Vectors, pool, scratch, ref source, call);
+
+        // Addresses do not keep memory alive.
+        GC.KeepAlive(x.Storage);
+        GC.KeepAlive(weight);
+        GC.KeepAlive(y.Storage);
     }
 
     /// <summary>The rows of a matrix, with or without gaps between them.</summary>

@@ -32,19 +32,19 @@ internal readonly unsafe struct GemmKernel256 : IGemmKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(float* rows, int depth, float* panel)
+    public static void Transpose(float* rows, nint rowStride, int depth, float* panel)
     {
         for (int k = 0; k < depth; k += 8)
         {
-            Transpose8(rows + k, panel + (k * 16));
-            Transpose8(rows + (8 * Stride) + k, panel + (k * 16) + 8);
+            Transpose8(rows + k, rowStride, panel + (k * 16));
+            Transpose8(rows + (8 * rowStride) + k, rowStride, panel + (k * 16) + 8);
         }
     }
 
-    private static void Transpose8(float* s, float* d)
+    private static void Transpose8(float* s, nint stride, float* d)
     {
-        Quad(s, out Vector256<float> a0, out Vector256<float> a1, out Vector256<float> a2, out Vector256<float> a3);
-        Quad(s + (4 * Stride), out Vector256<float> b0, out Vector256<float> b1, out Vector256<float> b2, out Vector256<float> b3);
+        Quad(s, stride, out Vector256<float> a0, out Vector256<float> a1, out Vector256<float> a2, out Vector256<float> a3);
+        Quad(s + (4 * stride), stride, out Vector256<float> b0, out Vector256<float> b1, out Vector256<float> b2, out Vector256<float> b3);
         Lanes(a0, b0, d);
         Lanes(a1, b1, d + 16);
         Lanes(a2, b2, d + 32);
@@ -53,9 +53,9 @@ internal readonly unsafe struct GemmKernel256 : IGemmKernel
 
     // Four rows; lane l of q_j holds column 4l + j.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Quad(float* s, out Vector256<float> q0, out Vector256<float> q1, out Vector256<float> q2, out Vector256<float> q3)
+    private static void Quad(float* s, nint stride, out Vector256<float> q0, out Vector256<float> q1, out Vector256<float> q2, out Vector256<float> q3)
     {
-        Vector256<float> r0 = Vector256.Load(s), r1 = Vector256.Load(s + Stride), r2 = Vector256.Load(s + (2 * Stride)), r3 = Vector256.Load(s + (3 * Stride));
+        Vector256<float> r0 = Vector256.Load(s), r1 = Vector256.Load(s + stride), r2 = Vector256.Load(s + (2 * stride)), r3 = Vector256.Load(s + (3 * stride));
         Vector256<double> low01 = Avx.UnpackLow(r0, r1).AsDouble(), high01 = Avx.UnpackHigh(r0, r1).AsDouble();
         Vector256<double> low23 = Avx.UnpackLow(r2, r3).AsDouble(), high23 = Avx.UnpackHigh(r2, r3).AsDouble();
         q0 = Avx.UnpackLow(low01, low23).AsSingle();

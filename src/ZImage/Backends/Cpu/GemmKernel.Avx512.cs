@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace ZImage.Backends.Cpu;
 
 /// <summary>12 rows by 32 columns in 512-bit vectors: 24 of the 32 registers hold sums, two the panel, one a broadcast element of A.</summary>
-internal readonly unsafe struct GemmKernel512 : IGemmKernel
+internal readonly unsafe partial struct GemmKernel512 : IGemmKernel
 {
     private const int Stride = GemmLayout.Stride;
 
@@ -29,54 +29,6 @@ internal readonly unsafe struct GemmKernel512 : IGemmKernel
         {
             Multiply1(a, panel, depth, c, cStride, accumulate);
         }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(float* rows, int depth, float* panel)
-    {
-        for (int k = 0; k < depth; k += 16)
-        {
-            Transpose16(rows + k, panel + (k * 32));
-            Transpose16(rows + (16 * Stride) + k, panel + (k * 32) + 16);
-        }
-    }
-
-    // 16 rows of 16 floats become 16 columns: pairs of rows, then quadruples within each 128-bit lane, then the lanes change places.
-    private static void Transpose16(float* s, float* d)
-    {
-        Quad(s, out Vector512<float> a0, out Vector512<float> a1, out Vector512<float> a2, out Vector512<float> a3);
-        Quad(s + (4 * Stride), out Vector512<float> b0, out Vector512<float> b1, out Vector512<float> b2, out Vector512<float> b3);
-        Quad(s + (8 * Stride), out Vector512<float> c0, out Vector512<float> c1, out Vector512<float> c2, out Vector512<float> c3);
-        Quad(s + (12 * Stride), out Vector512<float> d0, out Vector512<float> d1, out Vector512<float> d2, out Vector512<float> d3);
-        Lanes(a0, b0, c0, d0, d);
-        Lanes(a1, b1, c1, d1, d + 32);
-        Lanes(a2, b2, c2, d2, d + 64);
-        Lanes(a3, b3, c3, d3, d + 96);
-    }
-
-    // Four rows; lane l of q_j holds column 4l + j.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Quad(float* s, out Vector512<float> q0, out Vector512<float> q1, out Vector512<float> q2, out Vector512<float> q3)
-    {
-        Vector512<float> r0 = Vector512.Load(s), r1 = Vector512.Load(s + Stride), r2 = Vector512.Load(s + (2 * Stride)), r3 = Vector512.Load(s + (3 * Stride));
-        Vector512<double> low01 = Avx512F.UnpackLow(r0, r1).AsDouble(), high01 = Avx512F.UnpackHigh(r0, r1).AsDouble();
-        Vector512<double> low23 = Avx512F.UnpackLow(r2, r3).AsDouble(), high23 = Avx512F.UnpackHigh(r2, r3).AsDouble();
-        q0 = Avx512F.UnpackLow(low01, low23).AsSingle();
-        q1 = Avx512F.UnpackHigh(low01, low23).AsSingle();
-        q2 = Avx512F.UnpackLow(high01, high23).AsSingle();
-        q3 = Avx512F.UnpackHigh(high01, high23).AsSingle();
-    }
-
-    // Lane l of each input becomes a quarter of column 4l: rows 4l of the panel, 128 floats apart.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Lanes(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d, float* to)
-    {
-        Vector512<float> ab01 = Avx512F.Shuffle4x128(a, b, 0x44), ab23 = Avx512F.Shuffle4x128(a, b, 0xEE);
-        Vector512<float> cd01 = Avx512F.Shuffle4x128(c, d, 0x44), cd23 = Avx512F.Shuffle4x128(c, d, 0xEE);
-        Avx512F.Shuffle4x128(ab01, cd01, 0x88).Store(to);
-        Avx512F.Shuffle4x128(ab01, cd01, 0xDD).Store(to + 128);
-        Avx512F.Shuffle4x128(ab23, cd23, 0x88).Store(to + 256);
-        Avx512F.Shuffle4x128(ab23, cd23, 0xDD).Store(to + 384);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

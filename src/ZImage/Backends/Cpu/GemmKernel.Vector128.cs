@@ -33,19 +33,19 @@ internal readonly unsafe struct GemmKernel128 : IGemmKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(float* rows, int depth, float* panel)
+    public static void Transpose(float* rows, nint rowStride, int depth, float* panel)
     {
         for (int k = 0; k < depth; k += 4)
         {
-            Transpose4(rows + k, panel + (k * 8));
-            Transpose4(rows + (4 * Stride) + k, panel + (k * 8) + 4);
+            Transpose4(rows + k, rowStride, panel + (k * 8));
+            Transpose4(rows + (4 * rowStride) + k, rowStride, panel + (k * 8) + 4);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Transpose4(float* s, float* d)
+    private static void Transpose4(float* s, nint stride, float* d)
     {
-        Vector128<float> r0 = Vector128.Load(s), r1 = Vector128.Load(s + Stride), r2 = Vector128.Load(s + (2 * Stride)), r3 = Vector128.Load(s + (3 * Stride));
+        Vector128<float> r0 = Vector128.Load(s), r1 = Vector128.Load(s + stride), r2 = Vector128.Load(s + (2 * stride)), r3 = Vector128.Load(s + (3 * stride));
         Vector128<float> low01 = Low(r0, r1), high01 = High(r0, r1), low23 = Low(r2, r3), high23 = High(r2, r3);
         Vector128.Create(low01.GetLower(), low23.GetLower()).Store(d);
         Vector128.Create(low01.GetUpper(), low23.GetUpper()).Store(d + 8);
@@ -72,8 +72,9 @@ internal readonly unsafe struct GemmKernel128 : IGemmKernel
     private static Vector128<float> MultiplyAdd(Vector128<float> x, Vector128<float> y, Vector128<float> sum) =>
         Fma.IsSupported || AdvSimd.IsSupported ? Vector128.FusedMultiplyAdd(x, y, sum) : sum + (x * y);
 
+    /// <summary>The tile for ARM. Internal, so that it is tested on other processors too.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply8(float* a, float* b, int depth, float* c, nint cStride, bool accumulate)
+    internal static void Multiply8(float* a, float* b, int depth, float* c, nint cStride, bool accumulate)
     {
         Vector128<float> c0a = default, c0b = default;
         Vector128<float> c1a = default, c1b = default;

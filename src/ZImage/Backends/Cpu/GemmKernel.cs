@@ -45,10 +45,18 @@ internal unsafe interface IGemmKernel
     static abstract void Multiply(int rows, float* a, float* panel, int depth, float* c, nint cStride, bool accumulate);
 
     /// <summary>Turns Columns rows of B transposed into a panel.</summary>
-    /// <param name="rows">[Columns, depth], <see cref="GemmLayout.Stride"/> apart; read up to depth rounded up to 16.</param>
+    /// <param name="rows">[Columns, depth]; read up to depth rounded up to 16.</param>
+    /// <param name="rowStride">Floats from one row to the next.</param>
     /// <param name="depth">1 .. <see cref="GemmLayout.Depth"/>.</param>
     /// <param name="panel">[depth rounded up to 16, Columns].</param>
-    static abstract void Transpose(float* rows, int depth, float* panel);
+    static abstract void Transpose(float* rows, nint rowStride, int depth, float* panel);
+
+    /// <summary>The same from bfloat16, widened on the way; false where the kernel has no short way for it.</summary>
+    /// <param name="rows">[Columns, depth].</param>
+    /// <param name="rowStride">Elements from one row to the next.</param>
+    /// <param name="depth">A multiple of 32, at most <see cref="GemmLayout.Depth"/>.</param>
+    /// <param name="panel">[depth, Columns].</param>
+    static virtual bool TryTransposeBFloat16(ushort* rows, nint rowStride, int depth, float* panel) => false;
 }
 
 /// <summary>Sizes that all kernels share, and the choice among them.</summary>

@@ -30,6 +30,28 @@ internal static unsafe class Packing
         where TKernel : struct, IGemmKernel
     {
         int start = 0;
+        while (column >= parts->End)
+        {
+            start = parts->End;
+            parts++;
+        }
+
+        // All columns from one part and no remainder: straight from the stored rows.
+        if (column + TKernel.Columns <= parts->End && (depth & 31) == 0)
+        {
+            byte* first = (byte*)parts->Address + ((column - start) * parts->RowBytes);
+            if (parts->Type == DType.F32)
+            {
+                TKernel.Transpose((float*)first + k, parts->RowBytes / sizeof(float), depth, panel);
+                return;
+            }
+
+            if (parts->Type == DType.BF16 && TKernel.TryTransposeBFloat16((ushort*)first + k, parts->RowBytes / sizeof(ushort), depth, panel))
+            {
+                return;
+            }
+        }
+
         for (int i = 0; i < TKernel.Columns; i++, column++)
         {
             float* row = rows + (i * GemmLayout.Stride);
@@ -48,7 +70,7 @@ internal static unsafe class Packing
             Widen((byte*)parts->Address + ((column - start) * parts->RowBytes), parts->Type, k, depth, row);
         }
 
-        TKernel.Transpose(rows, depth, panel);
+        TKernel.Transpose(rows, GemmLayout.Stride, depth, panel);
     }
 
     /// <summary>Widens <paramref name="count"/> elements of a stored row, from element <paramref name="first"/> on.</summary>

@@ -21,7 +21,10 @@ internal sealed unsafe class WorkerPool : IDisposable
     private static bool inLoop;
 
     private readonly Thread[] workers;
-    private readonly SemaphoreSlim wake = new(0);
+
+    // One for each worker: from a shared one, a worker that is done early could take the token meant for another that still sleeps.
+    private readonly SemaphoreSlim[] wake;
+    private readonly int[] asleep;
     private readonly object turn = new();
     private delegate*<void*, int, void> function;
     private void* body;
@@ -29,7 +32,6 @@ internal sealed unsafe class WorkerPool : IDisposable
     private int next;
     private int running;
     private volatile int generation;
-    private volatile int sleeping;
     private volatile bool stopping;
 
     /// <summary>Starts <paramref name="threads"/> - 1 workers; the caller of a loop is the last one.</summary>
@@ -38,9 +40,13 @@ internal sealed unsafe class WorkerPool : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
         Threads = threads;
         workers = new Thread[threads - 1];
+        wake = new SemaphoreSlim[workers.Length];
+        asleep = new int[workers.Length];
         for (int i = 0; i < workers.Length; i++)
         {
-            workers[i] = new Thread(Work) { IsBackground = true, Name = $"zimage worker {i + 1}" };
+            int self = i;
+            wake[i] = new SemaphoreSlim(0);
+            workers[i] = new Thread(() => Work(self)) { IsBackground = true, Name = $"zimage worker {i + 1}" };
             workers[i].Start();
         }
     }
@@ -73,10 +79,7 @@ internal sealed unsafe class WorkerPool : IDisposable
             Volatile.Write(ref next, 0);
             Volatile.Write(ref running, workers.Length);
             Interlocked.Increment(ref generation);
-            if (sleeping > 0)
-            {
-                wake.Release(workers.Length);
-            }
+            WakeAll();
 
             Drain();
             SpinWait wait = default;
@@ -93,13 +96,16 @@ internal sealed unsafe class WorkerPool : IDisposable
     public void Dispose()
     {
         stopping = true;
-        wake.Release(workers.Length + 1);
+        WakeAll();
         foreach (Thread worker in workers)
         {
             worker.Join();
         }
 
-        wake.Dispose();
+        foreach (SemaphoreSlim semaphore in wake)
+        {
+            semaphore.Dispose();
+        }
     }
 
     private static void Invoke<TBody>(void* loop, int index)
@@ -114,7 +120,18 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
     }
 
-    private void Work()
+    private void WakeAll()
+    {
+        for (int i = 0; i < asleep.Length; i++)
+        {
+            if (Interlocked.Exchange(ref asleep[i], 0) == 1)
+            {
+                wake[i].Release();
+            }
+        }
+    }
+
+    private void Work(int self)
     {
         inLoop = true;
         int seen = 0;
@@ -128,14 +145,13 @@ internal sealed unsafe class WorkerPool : IDisposable
                     continue;
                 }
 
-                // Announce the sleep before looking again, so that a loop started in between releases the semaphore.
-                Interlocked.Increment(ref sleeping);
-                if (generation == seen && !stopping)
+                // Announce the sleep before looking again: a loop started in between either is seen here or sees the announcement. Whoever takes the
+                // announcement back decides whether there is a token to wait for.
+                Interlocked.Exchange(ref asleep[self], 1);
+                if ((generation == seen && !stopping) || Interlocked.Exchange(ref asleep[self], 0) == 0)
                 {
-                    wake.Wait();
+                    wake[self].Wait();
                 }
-
-                Interlocked.Decrement(ref sleeping);
             }
 
             if (stopping)

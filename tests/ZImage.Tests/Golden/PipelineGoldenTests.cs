@@ -1,0 +1,133 @@
+using System.Text.Json;
+using NUnit.Framework;
+using ZImage.Backends;
+using ZImage.Imaging;
+using ZImage.Sampling;
+using ZImage.Tensors;
+using ZImage.Tests.Support;
+
+namespace ZImage.Tests.Golden;
+
+/// <summary>
+/// Whole pipelines against PyTorch: embeddings, latents after every step, final latents and pixels. Each case runs twice: from its seed, as a user
+/// would, and from PyTorch's own noise, so that a wrong picture and wrong noise are told apart.
+/// </summary>
+public sealed class PipelineGoldenTests
+{
+    /// <summary>Share of pixel values that may differ by more than one level: rounding at a level's edge.</summary>
+    private const double PixelsOff = 0.001;
+
+    private static IEnumerable<TestCaseData> Cases() =>
+        from backend in GoldenModel.Backends
+        from file in Directory.GetFiles(Path.Combine(GoldenFile.Folder, "pipeline"), "*.safetensors").Order(StringComparer.Ordinal)
+        from start in new[] { "noise", "seed" }
+        select new TestCaseData(backend, Path.GetFileNameWithoutExtension(file), start);
+
+    [TestCaseSource(nameof(Cases))]
+    public async Task Pipeline_equals_PyTorch(string backendName, string name, string start)
+    {
+        using IBackend probeBackend = GoldenBackend.Open(backendName);
+        using GoldenFile file = GoldenFile.Open("pipeline", name + ".safetensors");
+        JsonElement request = file.Json("request");
+        Dictionary<string, RecordingProbe> probes = [];
+        PipelineOptions options = new()
+        {
+            Device = backendName,
+            ProbeFactory = stage => probes[stage] = new RecordingProbe(probeBackend),
+        };
+        string checkpoint = Path.GetDirectoryName(GoldenFile.PathOf("checkpoints", request.GetProperty("checkpoint").GetString()!, "model_index.json"))!;
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(checkpoint, options);
+
+        GenerationResult result = await pipeline.GenerateAsync(Request(request, file, start == "noise"));
+
+        for (int i = 0; i < result.PromptEmbeds.Count; i++)
+        {
+            Tolerance.Float32($"prompt_embeds.{i}", result.PromptEmbeds[i].Values, file.Floats($"ref.prompt_embeds.{i}"));
+        }
+
+        for (int i = 0; i < result.NegativePromptEmbeds.Count; i++)
+        {
+            Tolerance.Float32($"negative_prompt_embeds.{i}", result.NegativePromptEmbeds[i].Values, file.Floats($"ref.negative_prompt_embeds.{i}"));
+        }
+
+        int steps = 0;
+        for (; file.Has($"ref.step.{steps}"); steps++)
+        {
+            float[] latents = probes[$"transformer.step-{steps + 1:00}"]["latents"].Values;
+            Tolerance.Float32($"step.{steps}", latents, file.Floats($"ref.step.{steps}"));
+        }
+
+        Assert.That(steps, Is.GreaterThan(0), "the case holds the latents of its steps");
+        Assert.That(probes.ContainsKey($"transformer.step-{steps + 1:00}"), Is.False, "and no step more was run");
+        Tolerance.Float32("latents", result.Latents.Values, file.Floats("ref.latents"));
+        ComparePixels(result, file.Bytes("ref.image"));
+    }
+
+    [Test]
+    public async Task A_batch_gives_each_prompt_what_it_gets_alone()
+    {
+        using GoldenFile file = GoldenFile.Open("pipeline", "turbo_batch.safetensors");
+        JsonElement json = file.Json("request");
+        GenerationRequest together = Request(json, file, true);
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Path.GetDirectoryName(GoldenFile.PathOf("checkpoints", "tiny-turbo", "model_index.json"))!);
+        GenerationResult batch = await pipeline.GenerateAsync(together);
+        int perImage = batch.Latents.Values.Length / together.Prompts.Count;
+        for (int i = 0; i < together.Prompts.Count; i++)
+        {
+            GenerationResult alone = await pipeline.GenerateAsync(together with
+            {
+                Prompts = [together.Prompts[i]],
+                Latents = new HostTensor(together.Latents!.Values[(i * perImage)..((i + 1) * perImage)], new Shape(1, 16, batch.Latents.Shape[2], batch.Latents.Shape[3])),
+            });
+            Tolerance.Exact<float>($"prompt {i}", alone.Latents.Values, batch.Latents.Values.AsSpan(i * perImage, perImage));
+        }
+    }
+
+    /// <summary>The request that a case's metadata describes.</summary>
+    private static GenerationRequest Request(JsonElement json, GoldenFile file, bool givenNoise)
+    {
+        int? Size(string key) => json.GetProperty(key).GetInt32();
+        return new GenerationRequest([.. json.GetProperty("prompts").EnumerateArray().Select(prompt => prompt.GetString()!)])
+        {
+            NegativePrompt = json.GetProperty("negative_prompt").GetString(),
+            Width = Size("width"),
+            Height = Size("height"),
+            Steps = json.GetProperty("steps").GetInt32(),
+            Sigmas = json.GetProperty("sigmas").ValueKind == JsonValueKind.Null ? null : [.. json.GetProperty("sigmas").EnumerateArray().Select(sigma => sigma.GetSingle())],
+            Guidance = json.GetProperty("guidance").GetDouble(),
+            CfgNormalization = json.GetProperty("cfg_normalization").GetDouble(),
+            CfgTruncation = json.GetProperty("cfg_truncation").GetDouble(),
+            Seed = json.GetProperty("seed").GetUInt64(),
+            Rng = NoiseGenerator.TorchCpu,
+            ImagesPerPrompt = json.GetProperty("images_per_prompt").GetInt32(),
+            Strength = json.GetProperty("strength").ValueKind == JsonValueKind.Null ? 0.6 : json.GetProperty("strength").GetDouble(),
+            InitImage = json.GetProperty("image").GetString() is { } image ? Picture(file, image) : null,
+            Posterior = json.GetProperty("posterior").GetString() switch
+            {
+                "mean" => PosteriorMode.Mean,
+                "sample" => PosteriorMode.Sample,
+                _ => null,
+            },
+            Latents = givenNoise ? new HostTensor(file.Floats("input.noise"), new Shape(file.Extents("input.noise"))) : null,
+        };
+    }
+
+    private static ImageBuffer Picture(GoldenFile file, string name)
+    {
+        int[] shape = file.Extents(name);
+        return new ImageBuffer(shape[1], shape[0], file.Bytes(name));
+    }
+
+    private static void ComparePixels(GenerationResult result, byte[] expected)
+    {
+        byte[] actual = [.. result.Images.SelectMany(image => image.Image.Rgb)];
+        Assert.That(actual, Has.Length.EqualTo(expected.Length));
+        int off = 0;
+        for (int i = 0; i < actual.Length; i++)
+        {
+            off += Math.Abs(actual[i] - expected[i]) > 1 ? 1 : 0;
+        }
+
+        Tolerance.Bound("pixels", "share off by more than a level", (double)off / actual.Length, PixelsOff);
+    }
+}

@@ -1,0 +1,44 @@
+using NUnit.Framework;
+using NUnit.Framework.Interfaces;
+using NUnit.Framework.Internal;
+using ZImage.Native;
+
+namespace ZImage.Tests.Support;
+
+/// <summary>Ignores a test, with the reason, on a machine without a usable GPU or without a library that it needs.</summary>
+/// <param name="libraries">What it needs besides the driver: constants of <see cref="NativeLibraryResolver"/>.</param>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Method)]
+public sealed class RequiresCudaAttribute(params string[] libraries) : NUnitAttribute, IApplyToTest
+{
+    private static readonly Lazy<string?> s_noDevice = new(FindDevice);
+
+    /// <inheritdoc/>
+    public void ApplyToTest(Test test)
+    {
+        string? reason = s_noDevice.Value ?? libraries
+            .Select(library => NativeLibraryResolver.TryLoad(library, out NativeLibraryNotFoundException? failure) ? null : failure.Message)
+            .FirstOrDefault(message => message is not null);
+        if (reason is not null && test.RunState is not (RunState.NotRunnable or RunState.Ignored))
+        {
+            test.RunState = RunState.Ignored;
+            test.Properties.Set(PropertyNames.SkipReason, $"Needs a CUDA device. {reason}");
+        }
+    }
+
+    private static string? FindDevice()
+    {
+        if (!NativeLibraryResolver.TryLoad(NativeLibraryResolver.Cuda, out NativeLibraryNotFoundException? failure))
+        {
+            return failure.Message;
+        }
+
+        CudaResult result = CudaDriver.cuInit(0);
+        if (result != CudaResult.CUDA_SUCCESS)
+        {
+            return $"cuInit gave {result} ({NativeLibraryResolver.LoadedPath(NativeLibraryResolver.Cuda)}).";
+        }
+
+        result = CudaDriver.cuDeviceGetCount(out int count);
+        return result != CudaResult.CUDA_SUCCESS ? $"cuDeviceGetCount gave {result}." : count == 0 ? "The driver lists no device." : null;
+    }
+}
