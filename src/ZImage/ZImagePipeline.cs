@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using ZImage.Backends;
-using ZImage.Backends.Cpu;
 using ZImage.Generation;
 using ZImage.Sampling;
 using ZImage.Tensors;
@@ -23,20 +22,21 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     private readonly LoadedModel model;
     private int disposed;
 
-    private ZImagePipeline(EngineThread thread, LoadedModel model)
+    private ZImagePipeline(EngineThread thread, LoadedModel model, string? deviceWarning)
     {
         this.thread = thread;
         this.model = model;
+        Warnings = deviceWarning is null ? model.Warnings : [deviceWarning, .. model.Warnings];
     }
 
     /// <summary>What the checkpoint calls itself: its folder's name.</summary>
     public string ModelName => model.Name;
 
-    /// <summary>Device that computes: <c>cpu</c>.</summary>
-    public string DeviceName => model.Backend.Name;
+    /// <summary>Device that computes: <c>cpu</c>, or such as <c>cuda:0 (NVIDIA H200)</c>.</summary>
+    public string DeviceName => model.Backend.DeviceName;
 
-    /// <summary>Things about the checkpoint that the caller should know, such as unknown tensors that were allowed.</summary>
-    public IReadOnlyList<string> Warnings => model.Warnings;
+    /// <summary>Things about the device and the checkpoint that the caller should know, such as unknown tensors that were allowed.</summary>
+    public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>What the model draws where a request leaves things open.</summary>
     public GenerationDefaults Defaults => model.Defaults;
@@ -54,8 +54,10 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
         EngineThread thread = new();
         try
         {
-            LoadedModel model = await thread.RunAsync(() => LoadedModel.Load(path, options, OpenBackend(options), cancellationToken), cancellationToken).ConfigureAwait(false);
-            return new ZImagePipeline(thread, model);
+            string? deviceWarning = null;
+            LoadedModel model = await thread.RunAsync(
+                () => LoadedModel.Load(path, options, BackendChoice.Open(options, out deviceWarning), cancellationToken), cancellationToken).ConfigureAwait(false);
+            return new ZImagePipeline(thread, model, deviceWarning);
         }
         catch
         {
@@ -70,6 +72,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     /// <param name="cancellationToken">Honoured within a step: between the blocks of a network evaluation.</param>
     /// <exception cref="InvalidRequestException">The request cannot be drawn by this model.</exception>
     /// <exception cref="HostMemoryException">Not enough memory; the pipeline stays usable.</exception>
+    /// <exception cref="DeviceMemoryException">Not enough memory on the device; the pipeline stays usable.</exception>
     public Task<GenerationResult> GenerateAsync(
         GenerationRequest request, IProgress<GenerationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -123,7 +126,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     private GenerationResult Run(GenerationRequest request, GenerationObserver observer, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        List<string> warnings = [.. model.Warnings];
+        List<string> warnings = [.. Warnings];
         GenerationRequest resolved = RequestResolver.Resolve(request, model);
         GenerationPlan plan = new(resolved, model);
 
@@ -156,10 +159,4 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
                 Stopwatch.GetElapsedTime(start, decoded)),
         };
     }
-
-    private static CpuBackend OpenBackend(PipelineOptions options) => options.Device switch
-    {
-        "auto" or "cpu" => new CpuBackend(options.Threads),
-        _ => throw new DeviceException($"There is no device called '{options.Device}'.", "Use cpu, or auto."),
-    };
 }

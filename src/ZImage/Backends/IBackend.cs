@@ -18,6 +18,9 @@ public interface IBackend : IDisposable
     /// <summary>Short name: <c>cpu</c> or <c>cuda</c>.</summary>
     string Name { get; }
 
+    /// <summary>The device for messages and metadata: <c>cpu</c>, or such as <c>cuda:0 (NVIDIA H200)</c>.</summary>
+    string DeviceName => Name;
+
     /// <summary>Type of activations: F32 on the processor.</summary>
     DType ActivationType { get; }
 
