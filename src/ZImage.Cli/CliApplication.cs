@@ -14,6 +14,7 @@ internal static class CliApplication
         {
             context.Cancellation.ThrowIfCancellationRequested();
             RootCommand root = CommandTree.Create(context);
+            args = ArgumentCheck.SplitEmptyValues(args);
             ParseResult parse = root.Parse(args, new ParserConfiguration
             {
                 // "-mirror" is a mistake and not "-m irror"; a prompt that begins with '@' is a prompt.

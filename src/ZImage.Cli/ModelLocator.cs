@@ -12,12 +12,15 @@ internal static class ModelLocator
         "download one, for example `hf download Tongyi-MAI/Z-Image-Turbo --local-dir Z-Image-Turbo`, then pass `-m Z-Image-Turbo` or set ZIMAGE_MODEL";
 
     /// <summary>The folder of the checkpoint to use.</summary>
+    /// <param name="option">What the command line names; null where it names nothing.</param>
+    /// <param name="environment">Reads environment variables.</param>
+    /// <param name="origin">How an error calls <paramref name="option"/>.</param>
     /// <exception cref="UsageException">Nothing names one.</exception>
     /// <exception cref="ModelFormatException">What is named does not exist.</exception>
-    public static string Locate(string? option, Func<string, string?> environment)
+    public static string Locate(string? option, Func<string, string?> environment, string origin = "--model")
     {
         string? fromVariable = environment(Variable);
-        (string? path, string origin) = !string.IsNullOrEmpty(option) ? (option, "--model")
+        (string? path, string source) = !string.IsNullOrEmpty(option) ? (option, origin)
             : !string.IsNullOrEmpty(fromVariable) ? (fromVariable, Variable)
             : (Bundled(), "the bundled model");
         if (path is null)
@@ -27,7 +30,7 @@ internal static class ModelLocator
 
         if (!SyntheticCheckpoint.IsName(path) && !Directory.Exists(path) && !File.Exists(path))
         {
-            throw new ModelFormatException($"there is no folder '{path}' (from {origin})", Download);
+            throw new ModelFormatException($"there is no '{path}' (from {source})", Download);
         }
 
         return path;

@@ -53,7 +53,7 @@ internal sealed class SavedSettings
                 $"give that file again with {option} FILE");
         }
 
-        if (!ExternalFile.FromFile(given).Matches(stored.Sha256))
+        if (!stored.Matches(ExternalFile.FromFile(given).Sha256))
         {
             warnings.Add($"{option}: '{given}' is not the file that '{path}' was drawn from ('{stored.Name}', SHA-256 {stored.Sha256})");
         }

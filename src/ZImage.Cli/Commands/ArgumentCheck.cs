@@ -9,6 +9,14 @@ namespace ZImage.Cli.Commands;
 /// </summary>
 internal static class ArgumentCheck
 {
+    /// <summary>Splits <c>-p=</c> into the option and an empty value: the parser would take the next argument for the value.</summary>
+    public static string[] SplitEmptyValues(string[] args) =>
+    [
+        .. args.SelectMany(arg => arg.Length > 2 && arg[0] == '-' && arg.IndexOfAny(['=', ':']) == arg.Length - 1 && !arg.Contains(' ')
+            ? new[] { arg[..^1], "" }
+            : [arg]),
+    ];
+
     /// <summary>Does nothing for a command line that can be run.</summary>
     /// <exception cref="UsageException">The first thing that is wrong.</exception>
     public static void ThrowOnError(ParseResult parse, string[] args)

@@ -9,7 +9,7 @@ namespace ZImage.Cli.Commands;
 /// <summary>Prints what a checkpoint is made of, and what a run with it needs.</summary>
 internal sealed class CheckpointInfo(CommandContext context, ModelInfo model, int width, int height)
 {
-    /// <summary>Width and height that memory is told for where the command line does not say.</summary>
+    /// <summary>Width and height that memory is told for where neither the command line nor the checkpoint says.</summary>
     public const int DefaultSide = 1024;
 
     // Guidance evaluates every picture twice.

@@ -14,7 +14,7 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
         long start = context.Clock.GetTimestamp();
         RequestBuilder.CheckConflicts(arguments);
         string model = ModelLocator.Locate(arguments.Model, context.Environment);
-        IReadOnlyList<string> prompts = PromptSource.Read(arguments.Prompts, context);
+        IReadOnlyList<string> prompts = await PromptSource.ReadAsync(arguments.Prompts, context, cancellationToken).ConfigureAwait(false);
         List<string> warnings = [];
         GenerationRequest stored = arguments.FromImage is null
             ? new GenerationRequest([])
@@ -79,10 +79,20 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
         Threads = arguments.Threads,
         TokenizerFolder = CommonOptions.TokenizerFolder(arguments.Tokenizer, model, context.Environment),
         AllowUnknownTensors = arguments.AllowUnknownTensors,
-        ProbeFactory = plan.DumpFolder is string folder
-            ? stageRun => new TensorDump(TensorDump.FileName(folder, stageRun), download: null, plan.Force)
-            : null,
+        ProbeFactory = plan.DumpFolder is string folder ? Dumps(folder, plan.Force) : null,
     };
+
+    /// <summary>A stage that runs again, such as the text encoder for the next prompt, gets a number: <c>text_encoder.2</c>.</summary>
+    private static Func<string, ITensorProbe> Dumps(string folder, bool force)
+    {
+        Dictionary<string, int> runs = [];
+        return stageRun =>
+        {
+            int run = runs[stageRun] = runs.GetValueOrDefault(stageRun) + 1;
+            string name = run == 1 ? stageRun : string.Create(CultureInfo.InvariantCulture, $"{stageRun}.{run}");
+            return new TensorDump(TensorDump.FileName(folder, name), download: null, force);
+        };
+    }
 
     private void Warn(string warning)
     {
@@ -95,6 +105,12 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
 
     private void Report(Run run, OutputPlan plan, IReadOnlyList<string> warnings, TimeSpan write, TimeSpan total)
     {
+        if (plan.ToStandardOutput)
+        {
+            // Standard output holds the picture; a path behind it would break the file.
+            return;
+        }
+
         if (!arguments.Json)
         {
             IEnumerable<string?> paths = [.. plan.Pictures, plan.Latents, plan.PromptEmbeds];

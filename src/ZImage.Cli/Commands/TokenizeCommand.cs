@@ -22,12 +22,12 @@ internal static class TokenizeCommand
         Option<string> model = CommonOptions.Model();
         Option<bool> json = CommonOptions.Json();
         Command command = new("tokenize", "Show the templated text and the token ids of prompts") { prompt, model, json };
-        command.SetAction((parse, cancellationToken) =>
+        command.SetAction(async (parse, cancellationToken) =>
         {
             string folder = ModelLocator.Locate(parse.GetValue(model), context.Environment);
             Qwen2Tokenizer tokenizer = Qwen2Tokenizer.Load(TokenizerFolder(folder));
             List<TokenizedPromptJson> results = [];
-            foreach (string text in PromptSource.Read(parse.GetValue(prompt)!, context))
+            foreach (string text in await PromptSource.ReadAsync(parse.GetValue(prompt)!, context, cancellationToken).ConfigureAwait(false))
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 PromptTokens tokens = tokenizer.Tokenize(text, Unbounded);
@@ -35,7 +35,7 @@ internal static class TokenizeCommand
             }
 
             Write(context, results, parse.GetValue(json));
-            return Task.FromResult(ExitCodes.Ok);
+            return ExitCodes.Ok;
         });
         return command;
     }

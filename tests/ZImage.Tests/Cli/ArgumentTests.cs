@@ -87,6 +87,7 @@ internal sealed class ArgumentTests
     [TestCase("-p=@file", "@file")]
     [TestCase("-p=a=b:c", "a=b:c")]
     [TestCase("-p=", "")]
+    [TestCase("--prompt=", "")]
     public async Task An_attached_prompt_is_taken_as_it_stands(string argument, string prompt)
     {
         CliOutcome outcome = await cli.GenerateAsync(argument, "-o", cli.File("x.png"));
@@ -158,7 +159,7 @@ internal sealed class ArgumentTests
     [Test]
     public async Task Completions_come_from_the_suggest_directive()
     {
-        CliOutcome outcome = await cli.RunAsync("[suggest:15]", "generate --neg");
+        CliOutcome outcome = await cli.RunAsync("[suggest:14]", "generate --neg");
 
         Assert.That((outcome.ExitCode, outcome.Out), Is.EqualTo((0, "--negative-prompt\n")));
     }

@@ -39,6 +39,9 @@ internal sealed class CliRunner : IDisposable
 
     public byte[] Input { get; set; } = [];
 
+    /// <summary>Stands for standard input in place of <see cref="Input"/>.</summary>
+    public Stream? InputStream { get; set; }
+
     public bool IsOutputTerminal { get; set; }
 
     public bool IsErrorTerminal { get; set; }
@@ -63,7 +66,7 @@ internal sealed class CliRunner : IDisposable
         {
             Out = output,
             Error = error,
-            OpenInput = () => new MemoryStream(Input),
+            OpenInput = () => InputStream ?? new MemoryStream(Input),
             OpenOutput = () => bytes,
             Engine = Engine,
             Environment = name => Environment.GetValueOrDefault(name),

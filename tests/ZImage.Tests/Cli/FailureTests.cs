@@ -99,11 +99,12 @@ internal sealed class FailureTests
     [TestCase("generate -p a -m /nowhere/at/all", "/nowhere/at/all", "--model")]
     [TestCase("tokenize -p a -m /nowhere/at/all", "/nowhere/at/all", "--model")]
     [TestCase("info -m /nowhere/at/all", "/nowhere/at/all", "--model")]
+    [TestCase("info /nowhere/x.png", "/nowhere/x.png", "the command line")]
     public async Task A_checkpoint_that_is_not_there_is_a_model_error(string line, string path, string origin)
     {
         CliOutcome outcome = await cli.RunAsync(line.Split(' '));
 
-        Assert.That((outcome.ExitCode, outcome.Error.Split('\n')[0]), Is.EqualTo((3, $"error: there is no folder '{path}' (from {origin})")));
+        Assert.That((outcome.ExitCode, outcome.Error.Split('\n')[0]), Is.EqualTo((3, $"error: there is no '{path}' (from {origin})")));
     }
 
     [Test]

@@ -103,14 +103,14 @@ internal sealed class OutputTests
     [Test]
     public async Task A_dash_streams_the_picture_to_standard_output()
     {
-        CliOutcome outcome = await cli.GenerateAsync("-p", "a", "-o", "-");
+        CliOutcome outcome = await cli.GenerateAsync("-p", "a", "-o", "-", "--save-latents", cli.File("l.safetensors"));
 
         ImageBuffer picture = ImageReader.Read(outcome.OutBytes);
         using (Assert.EnterMultipleScope())
         {
             Assert.That((outcome.ExitCode, outcome.Out), Is.EqualTo((0, "")));
             Assert.That((picture.Width, picture.Height), Is.EqualTo((FakeEngine.DefaultSide, FakeEngine.DefaultSide)));
-            Assert.That(cli.Files(), Is.Empty);
+            Assert.That(cli.Files(), Is.EqualTo(new[] { "l.safetensors" }));
         }
     }
 
@@ -204,13 +204,16 @@ internal sealed class OutputTests
     {
         string dump = cli.File("dump");
         CliOutcome first = await cli.GenerateAsync("-p", "a", "-o", cli.File("x.png"), "--dump-tensors", dump);
-        using (IDisposable probe = (IDisposable)cli.Engine.Options!.ProbeFactory!("transformer.step-01"))
         using (HostStorage storage = new(8))
         {
             Tensor tensor = new(storage, DType.F32, new Shape(2));
             tensor.AsSpan<float>()[0] = 1;
             tensor.AsSpan<float>()[1] = 2;
-            ((ITensorProbe)probe).Record("layers.0", tensor);
+            foreach (string stageRun in new[] { "transformer.step-01", "text_encoder", "text_encoder" })
+            {
+                using TensorDump probe = (TensorDump)cli.Engine.Options!.ProbeFactory!(stageRun);
+                probe.Record("layers.0", tensor);
+            }
         }
 
         CliOutcome second = await cli.GenerateAsync("-p", "a", "-o", cli.File("y.png"), "--dump-tensors", dump);
@@ -219,6 +222,9 @@ internal sealed class OutputTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(first.ExitCode, Is.Zero, first.Error);
+            Assert.That(
+                Directory.GetFiles(dump).Select(Path.GetFileName).Order(StringComparer.Ordinal),
+                Is.EqualTo(new[] { "text_encoder.2.safetensors", "text_encoder.safetensors", "transformer.step-01.safetensors" }));
             Assert.That(file.Entries.Select(e => e.Name), Is.EqualTo(new[] { "layers.0" }));
             Assert.That((second.ExitCode, second.Error.Split('\n')[0]), Is.EqualTo((2, $"error: --dump-tensors: '{dump}' holds a dump already")));
         }

@@ -48,4 +48,33 @@ internal sealed class StandardInputTests
 
         Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((2, "error: --prompt: standard input (-) can be read once only\n")));
     }
+
+    [Test]
+    public async Task Waiting_for_standard_input_can_be_interrupted()
+    {
+        using CancellationTokenSource source = new();
+        using ManualResetEventSlim release = new();
+        cli.InputStream = new SilentStream(source, release);
+        cli.Cancellation = source.Token;
+
+        CliOutcome outcome = await cli.GenerateAsync("-p", "-", "-o", cli.File("x.png"));
+        release.Set();
+
+        Assert.That(outcome.ExitCode, Is.EqualTo(130));
+    }
+
+    /// <summary>Says nothing until it is released; the interruption comes while it is being read.</summary>
+    private sealed class SilentStream(CancellationTokenSource source, ManualResetEventSlim release) : MemoryStream
+    {
+        public override int Read(Span<byte> buffer) => Wait();
+
+        public override int Read(byte[] buffer, int offset, int count) => Wait();
+
+        private int Wait()
+        {
+            source.Cancel();
+            release.Wait(TimeSpan.FromSeconds(10));
+            return 0;
+        }
+    }
 }
