@@ -18,6 +18,9 @@ public sealed record PipelineOptions
     /// <summary>A single .safetensors file (diffusers, ComfyUI or original names) to use instead of the folder's transformer; null for the folder's own.</summary>
     public string? TransformerFile { get; init; }
 
+    /// <summary>A folder with tokenizer.json to use instead of the checkpoint's; a synthetic checkpoint has none of its own. Null for the checkpoint's own.</summary>
+    public string? TokenizerFolder { get; init; }
+
     /// <summary>Whether a checkpoint tensor that the model does not know is reported as a warning instead of an error.</summary>
     public bool AllowUnknownTensors { get; init; }
 

@@ -42,7 +42,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     public GenerationDefaults Defaults => model.Defaults;
 
     /// <summary>Loads a checkpoint in the diffusers layout. Weights are mapped, not copied: the file's pages are read when they are first used.</summary>
-    /// <param name="path">Folder with model_index.json and the parts' folders.</param>
+    /// <param name="path">Folder with model_index.json and the parts' folders; or <c>synthetic:turbo:K</c>, a full-size model with weights made from the number K.</param>
     /// <param name="options">Device and threads.</param>
     /// <param name="cancellationToken">Stops loading between the parts.</param>
     /// <exception cref="ModelFormatException">The checkpoint is missing, broken or of another kind.</exception>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using ZImage.Sampling;
+using ZImage.Weights;
 
 namespace ZImage.Cli.Commands;
 
@@ -8,7 +9,16 @@ namespace ZImage.Cli.Commands;
 internal static class CommonOptions
 {
     public static Option<string> Model() =>
-        Text("--model", "-m", "DIR", "Checkpoint folder in the diffusers layout [env: ZIMAGE_MODEL]");
+        Text("--model", "-m", "DIR", "Checkpoint folder in the diffusers layout, or synthetic:turbo:K [env: ZIMAGE_MODEL]");
+
+    public static Option<string> Tokenizer() => Text(
+        "--tokenizer", null, "DIR", "Folder with tokenizer.json to use instead of the checkpoint's; a synthetic one has none [env: ZIMAGE_QWEN3_TOKENIZER]");
+
+    /// <summary>The tokenizer to use: the option; for a checkpoint without one, what the environment names; null for the checkpoint's own.</summary>
+    public static string? TokenizerFolder(string? option, string model, Func<string, string?> environment) =>
+        !string.IsNullOrEmpty(option) ? option
+        : SyntheticCheckpoint.IsName(model) && environment("ZIMAGE_QWEN3_TOKENIZER") is { Length: > 0 } folder ? folder
+        : null;
 
     public static Option<bool> Json() => Flag("--json", "Write one JSON object to standard output, and errors as JSON to standard error");
 

@@ -13,6 +13,8 @@ internal sealed record GenerateArguments
 
     public string? Model { get; init; }
 
+    public string? Tokenizer { get; init; }
+
     public int? Width { get; init; }
 
     public int? Height { get; init; }

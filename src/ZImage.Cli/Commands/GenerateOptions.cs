@@ -13,6 +13,7 @@ internal sealed class GenerateOptions
     };
 
     private readonly Option<string> model = CommonOptions.Model();
+    private readonly Option<string> tokenizer = CommonOptions.Tokenizer();
     private readonly Option<string> output = CommonOptions.Text(
         "--output", "-o", "FILE", "Picture to write (PNG), numbered where there are several; - streams it [default: from prompt and seed]");
 
@@ -95,7 +96,7 @@ internal sealed class GenerateOptions
     [
         prompt, model, output, width, height, steps, seed, count, guidance, negativePrompt, cfgNormalization, cfgTruncation, sigmas,
         image, strength, posterior, fromImage, rng, rngMultiprocessors, latents, saveLatents, promptEmbeds, savePromptEmbeds, promptIds,
-        device, threads, allowUnknownTensors, dumpTensors, force, noMetadata, json, quiet,
+        device, threads, tokenizer, allowUnknownTensors, dumpTensors, force, noMetadata, json, quiet,
     ];
 
     /// <summary>What the command line says.</summary>
@@ -105,6 +106,7 @@ internal sealed class GenerateOptions
         NegativePrompt = parse.GetValue(negativePrompt),
         PromptIds = parse.GetValue(promptIds),
         Model = parse.GetValue(model),
+        Tokenizer = parse.GetValue(tokenizer),
         Width = parse.GetValue(width),
         Height = parse.GetValue(height),
         Steps = parse.GetValue(steps),

@@ -12,6 +12,7 @@ namespace ZImage.Generation;
 internal sealed class LoadedModel : IDisposable
 {
     private readonly PipelineOptions options;
+    private readonly Qwen2Tokenizer? tokenizer;
     private DenoisingSession? session;
     private DecodingSession? decoding;
 
@@ -28,7 +29,7 @@ internal sealed class LoadedModel : IDisposable
             Folder = folder;
             List<string> warnings = [];
             bool allow = options.AllowUnknownTensors;
-            Tokenizer = Qwen2Tokenizer.Load(folder.TokenizerFolder);
+            tokenizer = LoadTokenizer(folder, options.TokenizerFolder, warnings);
             cancellation.ThrowIfCancellationRequested();
             TextEncoder = textEncoder = new(folder.OpenTextEncoder(), backend, allow, warnings, weights => new Qwen3Encoder(folder.TextEncoder, weights, backend));
             Transformer = transformer = new(folder.OpenTransformer(), backend, allow, warnings, weights => new ZImageTransformer(folder.Transformer, weights, backend));
@@ -52,14 +53,12 @@ internal sealed class LoadedModel : IDisposable
     }
 
     /// <summary>What the checkpoint calls itself: its folder's name.</summary>
-    public string Name => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder.Path)));
+    public string Name => Folder.Name;
 
     /// <summary>The folder and its configs.</summary>
     public ModelFolder Folder { get; }
 
     public IBackend Backend { get; }
-
-    public Qwen2Tokenizer Tokenizer { get; }
 
     public ModelPart<Qwen3Encoder> TextEncoder { get; }
 
@@ -78,6 +77,10 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Opens a checkpoint and places its weights; the backend belongs to the model from here on.</summary>
     public static LoadedModel Load(string path, PipelineOptions options, IBackend backend, CancellationToken cancellation) =>
         new(path, options, backend, cancellation);
+
+    /// <summary>The ids of a prompt; without a tokenizer, of its bytes.</summary>
+    public PromptTokens Tokenize(string text, int maxTokens) =>
+        tokenizer?.Tokenize(text, maxTokens) ?? StandInTokens.Of(text, Folder.TextEncoder.VocabSize, maxTokens);
 
     /// <summary>Places the parts while loading, where all of them fit; else each is placed when it is needed.</summary>
     private void PlaceParts()
@@ -251,6 +254,7 @@ internal sealed class LoadedModel : IDisposable
         return new MemoryEstimate(0, wide.TextEncoderBytes * size / 4, wide.TransformerBytes * size / 4, wide.VaeBytes * size / 4);
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         session?.Dispose();
@@ -259,5 +263,21 @@ internal sealed class LoadedModel : IDisposable
         Transformer.Dispose();
         Vae.Dispose();
         Backend.Dispose();
+    }
+
+    private static Qwen2Tokenizer? LoadTokenizer(ModelFolder folder, string? other, List<string> warnings)
+    {
+        if (other is null && !folder.HasTokenizer)
+        {
+            warnings.Add($"{folder.Name} has no tokenizer: the bytes of a prompt stand in for its tokens. Name Qwen3's tokenizer, or give token ids.");
+            return null;
+        }
+
+        Qwen2Tokenizer loaded = Qwen2Tokenizer.Load(other ?? folder.TokenizerFolder);
+        return loaded.VocabularySize <= folder.TextEncoder.VocabSize
+            ? loaded
+            : throw new ModelFormatException(
+                $"The tokenizer has {loaded.VocabularySize} tokens, and the text encoder knows {folder.TextEncoder.VocabSize} (vocab_size).",
+                "The parts come from different models.");
     }
 }

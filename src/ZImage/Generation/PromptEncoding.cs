@@ -41,7 +41,7 @@ internal static class PromptEncoding
             cancellation.ThrowIfCancellationRequested();
             if (text is not null)
             {
-                PromptTokens tokens = model.Tokenizer.Tokenize(text, request.MaxSequenceLength);
+                PromptTokens tokens = model.Tokenize(text, request.MaxSequenceLength);
                 if (tokens.CutCount > 0)
                 {
                     string warning = $"The {what} has {tokens.Ids.Count + tokens.CutCount} tokens; {tokens.CutCount} beyond the limit of {request.MaxSequenceLength} were cut: \"{Shorten(tokens.CutText)}\".";
