@@ -39,6 +39,15 @@ internal sealed class SavedSettings
         return metadata.ToRequest();
     }
 
+    /// <summary>
+    /// The place of this picture in its batch: the batch is drawn again, because all of it shares one noise, and this picture alone is written.
+    /// Null where <c>--count</c> or new prompts ask for a batch of their own.
+    /// </summary>
+    public int? OnlyPicture(GenerateArguments arguments) =>
+        arguments is { Count: null, Prompts: [], PromptIds: null } && (arguments.PromptEmbeds is null || metadata.PromptEmbeds is not null)
+            ? metadata.Index
+            : null;
+
     private void Compare(ExternalFile? stored, string? given, string option, bool isReplaced, List<string> warnings)
     {
         if (stored is null || (given is null && isReplaced))

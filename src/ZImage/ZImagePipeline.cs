@@ -29,7 +29,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
         Warnings = deviceWarning is null ? model.Warnings : [deviceWarning, .. model.Warnings];
     }
 
-    /// <summary>What the checkpoint calls itself: its folder's name.</summary>
+    /// <summary>What the checkpoint calls itself: its folder's name, and the transformer's file where that is another.</summary>
     public string ModelName => model.Name;
 
     /// <summary>Device that computes: <c>cpu</c>, or such as <c>cuda:0 (NVIDIA H200)</c>.</summary>

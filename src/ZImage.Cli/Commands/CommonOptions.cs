@@ -20,6 +20,9 @@ internal static class CommonOptions
         : SyntheticCheckpoint.IsName(model) && environment("ZIMAGE_QWEN3_TOKENIZER") is { Length: > 0 } folder ? folder
         : null;
 
+    public static Option<string> Transformer() => Text(
+        "--transformer", null, "FILE", "Transformer from one .safetensors file (diffusers, ComfyUI or original names) in place of the folder's");
+
     public static Option<bool> Json() => Flag("--json", "Write one JSON object to standard output, and errors as JSON to standard error");
 
     public static Option<bool> Force() => Flag("--force", "Overwrite existing files");

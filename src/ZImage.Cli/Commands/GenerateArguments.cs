@@ -15,6 +15,8 @@ internal sealed record GenerateArguments
 
     public string? Tokenizer { get; init; }
 
+    public string? Transformer { get; init; }
+
     public int? Width { get; init; }
 
     public int? Height { get; init; }

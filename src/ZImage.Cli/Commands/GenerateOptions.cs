@@ -14,6 +14,7 @@ internal sealed class GenerateOptions
 
     private readonly Option<string> model = CommonOptions.Model();
     private readonly Option<string> tokenizer = CommonOptions.Tokenizer();
+    private readonly Option<string> transformer = CommonOptions.Transformer();
     private readonly Option<string> output = CommonOptions.Text(
         "--output", "-o", "FILE", "Picture to write (PNG), numbered where there are several; - streams it [default: from prompt and seed]");
 
@@ -96,7 +97,7 @@ internal sealed class GenerateOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        prompt, model, output, width, height, steps, seed, count, guidance, negativePrompt, cfgNormalization, cfgTruncation, sigmas,
+        prompt, model, transformer, output, width, height, steps, seed, count, guidance, negativePrompt, cfgNormalization, cfgTruncation, sigmas,
         image, strength, posterior, fromImage, rng, rngMultiprocessors, latents, saveLatents, promptEmbeds, savePromptEmbeds, promptIds,
         device, precision, deviceMemory, threads, tokenizer, allowUnknownTensors, dumpTensors, force, noMetadata, json, quiet,
     ];
@@ -109,6 +110,7 @@ internal sealed class GenerateOptions
         PromptIds = parse.GetValue(promptIds),
         Model = parse.GetValue(model),
         Tokenizer = parse.GetValue(tokenizer),
+        Transformer = parse.GetValue(transformer),
         Width = parse.GetValue(width),
         Height = parse.GetValue(height),
         Steps = parse.GetValue(steps),

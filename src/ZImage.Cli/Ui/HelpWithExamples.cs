@@ -69,15 +69,18 @@ internal sealed class HelpWithExamples : SynchronousCommandLineAction
     public override int Invoke(ParseResult parseResult)
     {
         help.Invoke(parseResult);
-        string examples = parseResult.CommandResult.Command.Name switch
-        {
-            "generate" => Generate,
-            "tokenize" => Tokenize,
-            "info" => Info,
-            "noise" => Noise,
-            _ => Root,
-        };
-        parseResult.InvocationConfiguration.Output.WriteLine(examples);
+        parseResult.InvocationConfiguration.Output.WriteLine(Examples(parseResult.CommandResult.Command.Name));
         return ExitCodes.Ok;
     }
+
+    /// <summary>What follows the library's help of a command.</summary>
+    /// <param name="command">A subcommand's name; anything else is the tool itself.</param>
+    internal static string Examples(string command) => command switch
+    {
+        "generate" => Generate,
+        "tokenize" => Tokenize,
+        "info" => Info,
+        "noise" => Noise,
+        _ => Root,
+    };
 }

@@ -68,9 +68,9 @@ internal static class Denoising
                 cancellation.ThrowIfCancellationRequested();
                 session.Run(step - first, model.HasProbe ? $"transformer.step-{step + 1:00}" : "", cancellation);
                 int underWay = backend.Pace();
-                if (underWay == 0)
+                if (underWay == 0 && !backend.IsFinite(session.Latents))
                 {
-                    model.RequireFinite(session.Latents, "transformer", $"The latents after step {step + 1}");
+                    throw model.NonFinite("transformer", $"The latents after step {step + 1}");
                 }
 
                 Report(step + 1 - underWay);

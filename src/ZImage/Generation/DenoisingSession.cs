@@ -88,19 +88,15 @@ internal sealed class DenoisingSession : IDisposable
     /// <param name="token">Looked at between blocks where operators run in their call.</param>
     public void Run(int index, string probeName, CancellationToken token)
     {
+        cancellation = token;
         if (model.HasProbe)
         {
-            cancellation = token;
-            model.WithProbe(probeName, probe =>
-            {
-                Step(index, probe);
-                return true;
-            });
-            return;
+            RunObserved(index, probeName);
         }
-
-        cancellation = token;
-        steps[index].Replay();
+        else
+        {
+            steps[index].Replay();
+        }
     }
 
     public void Dispose()
@@ -112,6 +108,14 @@ internal sealed class DenoisingSession : IDisposable
 
         memory.Dispose();
     }
+
+    // Apart from Run, because a lambda that captures a parameter allocates as its method begins, on whichever path.
+    private void RunObserved(int index, string probeName) =>
+        model.WithProbe(probeName, probe =>
+        {
+            Step(index, probe);
+            return true;
+        });
 
     private void Step(int index, ITensorProbe probe)
     {

@@ -52,8 +52,8 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
-    /// <summary>What the checkpoint calls itself: its folder's name.</summary>
-    public string Name => Folder.Name;
+    /// <summary>What the checkpoint calls itself: its folder's name, and the transformer's file where that is another.</summary>
+    public string Name => Folder.Name + (options.TransformerFile is { } file ? $" + {Path.GetFileName(file)}" : "");
 
     /// <summary>The folder and its configs.</summary>
     public ModelFolder Folder { get; }
@@ -238,10 +238,10 @@ internal sealed class LoadedModel : IDisposable
         IReadOnlyList<string> broken = WeightCheck.FindNonFinite([.. weights.Tensors.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.View))]);
         return broken.Count > 0
             ? new ModelFormatException(
-                $"{what} is NaN or infinite, because weights of {part} are: {string.Join(", ", broken.Take(20))}{(broken.Count > 20 ? $" and {broken.Count - 20} more" : "")}.",
+                $"{what} came out as NaN or infinity, because weights of {part} ({weights.Files.Location}) are that: {string.Join(", ", broken.Take(20))}{(broken.Count > 20 ? $" and {broken.Count - 20} more" : "")}.",
                 "The checkpoint is broken; download it again.")
             : new ModelFormatException(
-                $"{what} is NaN or infinite, though the weights of {part} are finite.",
+                $"{what} came out as NaN or infinity, though the weights of {part} are finite.",
                 "An activation overflowed: the weights do not belong together, or the inputs are extreme.");
     }
 

@@ -18,6 +18,11 @@ internal static class PromptEncoding
         int count = plan.PromptCount;
         int total = plan.UsesGuidance ? 2 * count : count;
         observer.Report(GenerationStage.TextEncoder, 0, total);
+        if (!plan.UsesGuidance && (!string.IsNullOrEmpty(request.NegativePrompt) || request.NegativePromptEmbeds is not null))
+        {
+            warnings.Add("The negative prompt has no effect without guidance.");
+        }
+
         HostTensor[] positive = new HostTensor[count];
         HostTensor[] negative = new HostTensor[plan.UsesGuidance ? count : 0];
         for (int i = 0; i < count; i++)
@@ -52,9 +57,26 @@ internal static class PromptEncoding
                 }
 
                 ids = tokens.Ids;
+                CheckVocabulary(ids, model);
             }
 
             return model.PromptCache.GetOrAdd(ids!, key => Evaluate(key, model, cancellation));
+        }
+    }
+
+    /// <summary>A tokenizer of another model may give ids that the text encoder has no row for.</summary>
+    /// <exception cref="ModelFormatException">One does.</exception>
+    private static void CheckVocabulary(IReadOnlyList<int> ids, LoadedModel model)
+    {
+        int rows = model.Folder.TextEncoder.VocabSize;
+        foreach (int id in ids)
+        {
+            if (id >= rows)
+            {
+                throw new ModelFormatException(
+                    $"{model.Folder.TokenizerFolder}: the tokenizer gives the id {id} ('{model.Tokenizer.Decode([id])}'), and the text encoder has only {rows} tokens.",
+                    "The tokenizer is of another model; fetch the checkpoint's own tokenizer folder.");
+            }
         }
     }
 

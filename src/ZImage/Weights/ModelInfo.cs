@@ -50,8 +50,9 @@ public sealed record ModelInfo
     /// <summary>Reads a model folder, a single .safetensors file of any kind, or a synthetic checkpoint. Only headers and configs are read.</summary>
     /// <param name="path">The folder or file.</param>
     /// <param name="listTensors">Whether every tensor is listed.</param>
+    /// <param name="transformerFile">A single file to use instead of the folder's transformer; null for the folder's own.</param>
     /// <exception cref="ModelFormatException">Missing or broken files.</exception>
-    public static ModelInfo Read(string path, bool listTensors = false)
+    public static ModelInfo Read(string path, bool listTensors = false, string? transformerFile = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (File.Exists(path))
@@ -60,7 +61,7 @@ public sealed record ModelInfo
             return new ModelInfo { Path = path, Parts = [PartInfo.From(System.IO.Path.GetFileName(path), null, file, listTensors)] };
         }
 
-        ModelFolder folder = ModelFolder.Open(path);
+        ModelFolder folder = ModelFolder.Open(path, transformerFile);
         using PartWeights textEncoder = folder.OpenTextEncoder();
         using PartWeights transformer = folder.OpenTransformer();
         using PartWeights vae = folder.OpenVae();

@@ -122,7 +122,7 @@ internal sealed class WeightReader
 
         return unsupported.Count > 0
             ? "Use the checkpoint in BF16, F16 or F32."
-            : $"The model would ignore {(unknown == 1 ? "this tensor" : "these tensors")}. Allow unknown tensors if that is intended.";
+            : $"The model would ignore {(unknown == 1 ? "this tensor" : "these tensors")}. If that is intended, allow unknown tensors (--allow-unknown-tensors).";
     }
 
     private static void Append(StringBuilder message, string kind, List<string> names)

@@ -60,6 +60,15 @@ public sealed partial class CpuBackend : IBackend
         scratch.Dispose();
     }
 
+    /// <summary>Ends an operator: addresses do not keep memory alive, and storage has a finalizer that frees it.</summary>
+    private static void KeepAlive(params ReadOnlySpan<Tensor> tensors)
+    {
+        foreach (Tensor tensor in tensors)
+        {
+            GC.KeepAlive(tensor.IsEmpty ? null : tensor.Storage);
+        }
+    }
+
     private sealed class DirectWork(Action work) : IRecordedWork
     {
         public void Replay() => work();
