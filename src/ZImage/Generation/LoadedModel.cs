@@ -238,7 +238,7 @@ internal sealed class LoadedModel : IDisposable
         IReadOnlyList<string> broken = WeightCheck.FindNonFinite([.. weights.Tensors.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.View))]);
         return broken.Count > 0
             ? new ModelFormatException(
-                $"{what} came out as NaN or infinity, because weights of {part} ({weights.Files.Location}) are that: {string.Join(", ", broken.Take(20))}{(broken.Count > 20 ? $" and {broken.Count - 20} more" : "")}.",
+                $"{what} came out as NaN or infinity, because weights of {part} ({weights.Files?.Location ?? Folder.Path}) are that: {string.Join(", ", broken.Take(20))}{(broken.Count > 20 ? $" and {broken.Count - 20} more" : "")}.",
                 "The checkpoint is broken; download it again.")
             : new ModelFormatException(
                 $"{what} came out as NaN or infinity, though the weights of {part} are finite.",

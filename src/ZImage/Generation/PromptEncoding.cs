@@ -57,26 +57,9 @@ internal static class PromptEncoding
                 }
 
                 ids = tokens.Ids;
-                CheckVocabulary(ids, model);
             }
 
             return model.PromptCache.GetOrAdd(ids!, key => Evaluate(key, model, cancellation));
-        }
-    }
-
-    /// <summary>A tokenizer of another model may give ids that the text encoder has no row for.</summary>
-    /// <exception cref="ModelFormatException">One does.</exception>
-    private static void CheckVocabulary(IReadOnlyList<int> ids, LoadedModel model)
-    {
-        int rows = model.Folder.TextEncoder.VocabSize;
-        foreach (int id in ids)
-        {
-            if (id >= rows)
-            {
-                throw new ModelFormatException(
-                    $"{model.Folder.TokenizerFolder}: the tokenizer gives the id {id} ('{model.Tokenizer.Decode([id])}'), and the text encoder has only {rows} tokens.",
-                    "The tokenizer is of another model; fetch the checkpoint's own tokenizer folder.");
-            }
         }
     }
 
