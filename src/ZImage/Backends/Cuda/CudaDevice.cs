@@ -124,6 +124,13 @@ internal sealed class CudaDevice : IDisposable
     private static int Find(int ordinal)
     {
         NativeLibraryResolver.Load(NativeLibraryResolver.Cuda);
+
+        // The libraries are hundreds of megabytes: they come in while the driver starts. RequireLibraries waits for them and tells what is missing.
+        new Thread(static () => _ = NativeLibraryResolver.TryLoad(NativeLibraryResolver.Nvrtc, out _) && NativeLibraryResolver.TryLoad(NativeLibraryResolver.CublasLt, out _))
+        {
+            IsBackground = true,
+            Name = "zimage libraries",
+        }.Start();
         CudaResult started = CudaDriver.cuInit(0);
         if (started == CudaResult.CUDA_ERROR_NO_DEVICE)
         {
