@@ -16,6 +16,7 @@ internal sealed class CudaDevice : IDisposable
     {
         Ordinal = ordinal;
         Name = NameOf(handle);
+        Title = $"cuda:{ordinal} ({Name})";
         ComputeCapability = CapabilityOf(handle);
         Multiprocessors = Attribute(handle, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
         MaxSharedBytes = Attribute(handle, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
@@ -34,7 +35,7 @@ internal sealed class CudaDevice : IDisposable
     public string Name { get; }
 
     /// <summary>Such as <c>cuda:0 (NVIDIA H200)</c>.</summary>
-    public string Title => $"cuda:{Ordinal} ({Name})";
+    public string Title { get; }
 
     /// <summary>Compute capability, major times ten plus minor.</summary>
     public int ComputeCapability { get; }
