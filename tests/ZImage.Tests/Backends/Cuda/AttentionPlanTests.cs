@@ -35,10 +35,11 @@ internal sealed class AttentionPlanTests
         Assert.That(Choose(s_transformer, 4160, s_h200, AttentionPath.Mma), Is.EqualTo(AttentionKernel.Rows128Dim128));
 
     [Test]
-    public void A_multiprocessor_that_holds_one_block_gets_the_block_of_eight_warps()
+    public void The_block_of_four_warps_is_taken_only_where_two_fit_and_it_compiles()
     {
         Assert.That(Choose(s_transformer, 4160, s_a100), Is.EqualTo(AttentionKernel.Rows128Dim128));
         Assert.That(Choose(s_transformer, 4160, s_rtx4090), Is.EqualTo(AttentionKernel.Rows128Dim128Warps8));
+        Assert.That(Choose(s_transformer, 4160, new AttentionDevice(100, 148, 232448)), Is.EqualTo(AttentionKernel.Rows128Dim128Warps8));
     }
 
     [Test]
