@@ -25,7 +25,7 @@ internal sealed class AttentionPlanTests
     }
 
     [TestCase(4160, AttentionKernel.Sm90Rows192, Description = "660 tiles of 192 rows are five full waves")]
-    [TestCase(4300, AttentionKernel.Sm90Rows128, Description = "690 tiles of 192 rows would be six waves, most of the last one idle")]
+    [TestCase(800, AttentionKernel.Sm90Rows128, Description = "150 tiles of 192 rows would be two waves, the second almost idle; 210 of 128 are two shorter ones")]
     [TestCase(20, AttentionKernel.Sm90Rows128, Description = "one tile a head either way, and the smaller one computes fewer rows for nothing")]
     public void Hopper_picks_the_tile_by_its_last_wave(int rows, AttentionKernel expected) =>
         Assert.That(Choose(s_transformer, rows, s_h200), Is.EqualTo(expected));
@@ -35,10 +35,11 @@ internal sealed class AttentionPlanTests
         Assert.That(Choose(s_transformer, 4160, s_h200, AttentionPath.Mma), Is.EqualTo(AttentionKernel.Rows128Dim128));
 
     [Test]
-    public void A_multiprocessor_that_holds_one_block_gets_the_block_of_eight_warps()
+    public void The_block_of_four_warps_is_taken_only_where_two_fit_and_it_compiles()
     {
         Assert.That(Choose(s_transformer, 4160, s_a100), Is.EqualTo(AttentionKernel.Rows128Dim128));
         Assert.That(Choose(s_transformer, 4160, s_rtx4090), Is.EqualTo(AttentionKernel.Rows128Dim128Warps8));
+        Assert.That(Choose(s_transformer, 4160, new AttentionDevice(100, 148, 232448)), Is.EqualTo(AttentionKernel.Rows128Dim128Warps8));
     }
 
     [Test]
