@@ -63,6 +63,10 @@ internal sealed record GenerateArguments
 
     public string Device { get; init; } = "auto";
 
+    public string Precision { get; init; } = "bf16";
+
+    public long? MemoryLimit { get; init; }
+
     public int Threads { get; init; }
 
     public bool AllowUnknownTensors { get; init; }

@@ -76,6 +76,8 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
     private PipelineOptions Options(string model, OutputPlan plan) => new()
     {
         Device = arguments.Device,
+        Precision = arguments.Precision,
+        DeviceMemoryLimit = arguments.MemoryLimit,
         Threads = arguments.Threads,
         TokenizerFolder = CommonOptions.TokenizerFolder(arguments.Tokenizer, model, context.Environment),
         AllowUnknownTensors = arguments.AllowUnknownTensors,

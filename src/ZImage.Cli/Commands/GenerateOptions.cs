@@ -76,7 +76,9 @@ internal sealed class GenerateOptions
         CustomParser = Parsers.Ints(0),
     };
 
-    private readonly Option<string> device = CommonOptions.Text("--device", null, "NAME", "auto or cpu [default: auto] [env: ZIMAGE_DEVICE]");
+    private readonly Option<string> device = CommonOptions.Device();
+    private readonly Option<string> precision = CommonOptions.Precision();
+    private readonly Option<double?> memoryLimit = CommonOptions.MemoryLimit();
     private readonly Option<int?> threads = CommonOptions.Int(
         "--threads", null, 0, 1024, "Processor threads; 0 for all [default: 0] [env: ZIMAGE_THREADS]");
 
@@ -96,7 +98,7 @@ internal sealed class GenerateOptions
     [
         prompt, model, output, width, height, steps, seed, count, guidance, negativePrompt, cfgNormalization, cfgTruncation, sigmas,
         image, strength, posterior, fromImage, rng, rngMultiprocessors, latents, saveLatents, promptEmbeds, savePromptEmbeds, promptIds,
-        device, threads, tokenizer, allowUnknownTensors, dumpTensors, force, noMetadata, json, quiet,
+        device, precision, memoryLimit, threads, tokenizer, allowUnknownTensors, dumpTensors, force, noMetadata, json, quiet,
     ];
 
     /// <summary>What the command line says.</summary>
@@ -131,6 +133,8 @@ internal sealed class GenerateOptions
         Force = parse.GetValue(force),
         NoMetadata = parse.GetValue(noMetadata),
         Device = CommonOptions.Device(parse.GetValue(device), context.Environment),
+        Precision = parse.GetValue(precision) ?? "bf16",
+        MemoryLimit = CommonOptions.Bytes(parse.GetValue(memoryLimit)),
         Threads = CommonOptions.Threads(parse.GetValue(threads), context.Environment),
         AllowUnknownTensors = parse.GetValue(allowUnknownTensors),
         Json = parse.GetValue(json),

@@ -19,6 +19,8 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
     /// <summary>Denoising steps of the runs.</summary>
     public const int Steps = 8;
 
+    private float[] noise = [];
+
     /// <summary>Ids that look like a prompt's and are the same in golden/time_reference.py.</summary>
     /// <param name="count">How many.</param>
     /// <param name="vocabulary">Ids stay below it.</param>
@@ -30,6 +32,7 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
     {
         bool gpu = backend is CudaBackend;
         int rows = gpu ? 1 << 14 : 1 << 12;
+        using IDisposable placement = backend.BeginPlacement();
         using (Workspace memory = new(backend))
         {
             Tensor from = memory.Rent(DType.F32, rows, 1 << 14);
@@ -40,7 +43,6 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
 
         int n = gpu ? 8192 : 1024;
         using Workspace matrices = new(backend);
-        using IDisposable placement = backend.BeginPlacement();
         Shape shape = new(n, n);
         LinearWeight weight = backend.PlaceLinear([new Tensor(new SyntheticStorage("bench.weight", shape, 0), DType.BF16, shape)]);
         Tensor table = backend.PlaceTable(new Tensor(new SyntheticStorage("bench.x", shape, 0), DType.BF16, shape));
@@ -77,7 +79,6 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
         string size = $"{width}x{height}";
         DenoisingSession session = Session(width, height);
         measurements.Time("forward", size, model.Backend, () => session.Run(0, "", CancellationToken.None), warm: 2);
-        Reset(session);
         measurements.Time($"evaluations_{Steps}", size, model.Backend, () => Evaluate(session));
     }
 
@@ -90,12 +91,16 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
         measurements.Time("vae_decode", $"{width}x{height}", model.Backend, () => Decode(latents, memory));
     }
 
-    /// <summary>Text encoder, one evaluation and one decoding, for a profile of operators.</summary>
-    public void OneOfEach(int width, int height)
+    /// <summary>One evaluation and one decoding, for a profile of operators.</summary>
+    /// <param name="width">Width of the picture.</param>
+    /// <param name="height">Height of the picture.</param>
+    /// <param name="ready">Called between the preparations and the two.</param>
+    public void OneOfEach(int width, int height, Action? ready = null)
     {
         using Workspace memory = new(model.Backend);
         Tensor latents = memory.Rent(DType.F32, 1, model.Folder.Vae.LatentChannels, height / model.Folder.Vae.ScaleFactor, width / model.Folder.Vae.ScaleFactor);
         DenoisingSession session = Session(width, height);
+        ready?.Invoke();
         session.Run(0, "", CancellationToken.None);
         model.Backend.CopyRows(Rows(session.Latents), Rows(latents));
         Decode(latents, memory);
@@ -160,10 +165,19 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
         return session;
     }
 
-    private void Reset(DenoisingSession session) => model.Backend.Upload(Noise(session.Latents.Shape), session.Latents);
+    private void Reset(DenoisingSession session)
+    {
+        if (noise.Length != session.Latents.Count)
+        {
+            noise = Noise(session.Latents.Shape);
+        }
+
+        model.Backend.Upload(noise, session.Latents);
+    }
 
     private void Evaluate(DenoisingSession session)
     {
+        Reset(session);
         for (int step = 0; step < Steps; step++)
         {
             session.Run(step, "", CancellationToken.None);
