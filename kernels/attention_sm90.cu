@@ -1,4 +1,21 @@
-// HEADER
+// attention_sm90.cu: attention without causal mask, heads of 128, on Hopper's asynchronous matrix units (sm_90a).
+//
+// Math      y = softmax(q.k^T / sqrt(128)).v for each item and head; the softmax runs over tiles of keys, in powers of two.
+// Shapes    q, y [query rows, heads * 128], k, v [key rows, key heads * 128] bf16; q, k, v with any row stride that is a multiple of 8 elements,
+//           so that they can be columns of one matrix. Up to 8 items a launch, each with its own query and key rows; keys of other items are not read.
+// Precision bf16 products with float accumulation; float maxima and sums; probabilities rounded to bf16 for P.V, the sum taken before rounding.
+// Launch    one block a multiprocessor, which takes tiles blockIdx.x, + gridDim.x, ...; 384 or 512 threads: one warpgroup whose first thread copies
+//           by TMA, two or three warpgroups with 64 query rows each. Two stages of 128 keys and values.
+//           Shared memory 161 or 177 KB. Registers: 240 and 24 (two warpgroups), 160 and 32 (three); no spills.
+//           rows192: the warpgroups drift apart, and the products of two cover the softmax of the third; P.V starts before its last exponentials.
+//           rows128: P.V of a tile runs during the softmax of the next tile. For row counts that would leave rows192's last wave half empty.
+// Bytes     q, y once; k, v once a tile of queries, from L2. Floor at 4160 rows, 30 heads: 0.266 TFLOP, 0.36 ms at the 740 TFLOP/s of a large matrix product.
+// Measured  H200, 2026-11-23, 30 heads, one item, launches back to back (torch 2.11's flash / cuDNN attention beside):
+//           1088 rows 0.043 ms, 421 TFLOP/s (0.088 / 0.054); 2368 rows 0.129 ms, 669; 4160 rows 0.358 ms, 743 (0.787 / 0.467); 9280 rows 2.02 ms, 655;
+//           16448 rows 6.00 ms, 693 (11.9 / 7.5). A card hot from minutes of this gives 0.40 ms, 665 at 4160. rows128: 4160 rows 0.43 to 0.48 ms.
+// Entries   attention_sm90_rows192_bf16, attention_sm90_rows128_bf16
+// Host half src/ZImage/Backends/Cuda/CudaBackend.Attention.cs; the choice of rows in AttentionPlan.cs
+// Source    the roles and tile sizes follow FlashAttention-3 (Shah et al. 2024) and ThunderKittens (Spector et al. 2024); the code is our own.
 #include "common/attention.cuh"
 #include "common/ptx_sm90.cuh"
 
@@ -6,6 +23,7 @@ static constexpr int kHeadDim = 128;
 static constexpr int kKeys = 128;      // keys per tile
 static constexpr int kStages = 2;
 static constexpr int kMaxItems = 8;
+static constexpr int kFirstSteps = 6; // of the 8 steps of 16 keys of P.V: those issued before the last exponentials. With 4, some compilers spill
 
 struct AttentionSm90Params {
     TensorMap q;
@@ -97,26 +115,42 @@ static __device__ __forceinline__ void issue_scores(float (&s)[64], uint64_t q, 
     }
 }
 
+// The same for a tile with at most 64 keys left.
+template <int kGroups>
+static __device__ __forceinline__ void issue_half_scores(float (&s)[32], uint64_t q, uint64_t k) {
+    constexpr uint32_t kQueryHalf = AttentionLayout<kGroups>::kQueryBytes / 2, kKeyHalf = AttentionLayout<kGroups>::kTileBytes / 2;
+    wgmma_m64n64k16_ss<0>(s, q, k);
+#pragma unroll
+    for (int i = 1; i < 8; i++) {
+        wgmma_m64n64k16_ss<1>(s, q + ((i >> 2) * kQueryHalf + (i & 3) * 32) / 16, k + ((i >> 2) * kKeyHalf + (i & 3) * 32) / 16);
+    }
+}
+
+// Index of the consumer warpgroup, in a form that the compiler knows to be the same for the whole warp.
+static __device__ __forceinline__ uint32_t warpgroup() { return __shfl_sync(0xffffffffu, threadIdx.x / 128 - 1, 0); }
+
 // The running softmax of the two rows a thread holds.
 struct RowPair {
     float maximum0, maximum1, sum0, sum1;
 };
 
 // Hides columns past the item's keys; `left` keys exist from the tile's first on.
-static __device__ __forceinline__ void mask_scores(float (&s)[64], int left) {
+template <int kScores>
+static __device__ __forceinline__ void mask_scores(float (&s)[kScores], int left) {
     left -= 2 * (threadIdx.x & 3);
 #pragma unroll
-    for (int j = 0; j < 16; j++) {
+    for (int j = 0; j < kScores / 4; j++) {
         if (8 * j >= left) s[4 * j] = s[4 * j + 2] = minus_infinity();
         if (8 * j + 1 >= left) s[4 * j + 1] = s[4 * j + 3] = minus_infinity();
     }
 }
 
 // Takes a tile's scores into the maxima and gives the factors of the sums and outputs so far.
-static __device__ __forceinline__ void raise_maxima(RowPair& rows, const float (&s)[64], float scale, float& factor0, float& factor1) {
+template <int kScores>
+static __device__ __forceinline__ void raise_maxima(RowPair& rows, const float (&s)[kScores], float scale, float& factor0, float& factor1) {
     float a0 = s[0], a1 = s[1], b0 = s[2], b1 = s[3];
 #pragma unroll
-    for (int j = 1; j < 16; j++) {
+    for (int j = 1; j < kScores / 4; j++) {
         a0 = fmaxf(a0, s[4 * j]), a1 = fmaxf(a1, s[4 * j + 1]);
         b0 = fmaxf(b0, s[4 * j + 2]), b1 = fmaxf(b1, s[4 * j + 3]);
     }
@@ -134,7 +168,8 @@ static __device__ __forceinline__ void rescale(float (&o)[64], float factor0, fl
 }
 
 // P = 2^(scale * (S - maximum)) in place, and its sums.
-static __device__ __forceinline__ void exponentiate(RowPair& rows, float (&s)[64], float scale, int begin, int end) {
+template <int kScores>
+static __device__ __forceinline__ void exponentiate(RowPair& rows, float (&s)[kScores], float scale, int begin, int end) {
     float shift0 = rows.maximum0 * scale, shift1 = rows.maximum1 * scale;
 #pragma unroll
     for (int j = begin; j < end; j++) {
@@ -145,7 +180,8 @@ static __device__ __forceinline__ void exponentiate(RowPair& rows, float (&s)[64
 }
 
 // Two adjacent groups of 8 columns of an accumulator are the A operand of one product.
-static __device__ __forceinline__ void pack_probabilities(uint32_t (&probability)[8][4], const float (&s)[64], int begin, int end) {
+template <int kScores>
+static __device__ __forceinline__ void pack_probabilities(uint32_t (&probability)[kScores / 8][4], const float (&s)[kScores], int begin, int end) {
 #pragma unroll
     for (int i = begin; i < end; i++) {
 #pragma unroll
@@ -153,7 +189,8 @@ static __device__ __forceinline__ void pack_probabilities(uint32_t (&probability
     }
 }
 
-static __device__ __forceinline__ void issue_values(float (&o)[64], const uint32_t (&probability)[8][4], uint64_t v, int begin, int end) {
+template <int kSteps>
+static __device__ __forceinline__ void issue_values(float (&o)[64], const uint32_t (&probability)[kSteps][4], uint64_t v, int begin, int end) {
 #pragma unroll
     for (int i = begin; i < end; i++) wgmma_m64n128k16_rs_transposed(o, probability[i], v + i * (16 * 128 / 16));
 }
@@ -162,10 +199,11 @@ static __device__ __forceinline__ void issue_values(float (&o)[64], const uint32
 template <int kGroups>
 static __device__ __forceinline__ void attend_plainly(float (&o)[64], RowPair& rows, uint32_t smem, uint32_t& step, int key_count, float scale) {
     using Layout = AttentionLayout<kGroups>;
-    uint64_t q = wgmma_descriptor(smem + Layout::kQuery + (threadIdx.x / 128 - 1) * 64 * 128, 16, 1024);
+    uint64_t q = wgmma_descriptor(smem + Layout::kQuery + warpgroup() * 64 * 128, 16, 1024);
     uint64_t k = wgmma_descriptor(smem + Layout::kKey, 16, 1024), v = wgmma_descriptor(smem + Layout::kValue, Layout::kTileBytes / 2, 1024);
     bool leader = (threadIdx.x & 31) == 0;
-    for (int left = key_count; left > 0; left -= kKeys, step++) {
+    int left = key_count;
+    for (; left > kKeys / 2; left -= kKeys, step++) {
         uint32_t stage = step % kStages, filled = (step / kStages) & 1;
         float s[64];
         mbarrier_wait(smem + Layout::kKeyFull + 8 * stage, filled);
@@ -182,26 +220,53 @@ static __device__ __forceinline__ void attend_plainly(float (&o)[64], RowPair& r
         rescale(o, factor0, factor1);
         uint64_t v_tile = v + stage * (Layout::kTileBytes / 16);
         uint32_t probability[8][4];
-        // In two halves, so that the second half's exponentials run beside the first half's products.
+        // In two parts, so that the last exponentials run beside the first products.
         mbarrier_wait(smem + Layout::kValueFull + 8 * stage, filled);
 #pragma unroll
-        for (int half = 0; half < 2; half++) {
-            exponentiate(rows, s, scale, 8 * half, 8 * half + 8);
-            pack_probabilities(probability, s, 4 * half, 4 * half + 4);
+        for (int part = 0; part < 2; part++) {
+            int begin = part == 0 ? 0 : kFirstSteps, end = part == 0 ? kFirstSteps : 8;
+            exponentiate(rows, s, scale, 2 * begin, 2 * end);
+            pack_probabilities(probability, s, begin, end);
             wgmma_fence();
-            issue_values(o, probability, v_tile, 4 * half, 4 * half + 4);
+            issue_values(o, probability, v_tile, begin, end);
             wgmma_commit();
         }
         wgmma_wait<0>();
         if (leader) mbarrier_arrive(smem + Layout::kValueEmpty + 8 * stage);
     }
+    if (left <= 0) return;
+
+    // Half a tile is left: half the work.
+    uint32_t stage = step % kStages, filled = (step / kStages) & 1;
+    float s[32], factor0, factor1;
+    mbarrier_wait(smem + Layout::kKeyFull + 8 * stage, filled);
+    wgmma_fence();
+    issue_half_scores<kGroups>(s, q, k + stage * (Layout::kTileBytes / 16));
+    wgmma_commit();
+    wgmma_wait<0>();
+    if (leader) mbarrier_arrive(smem + Layout::kKeyEmpty + 8 * stage);
+    if (leader) mbarrier_arrive(smem + Layout::kQueryEmpty);
+    mask_scores(s, left);
+    raise_maxima(rows, s, scale, factor0, factor1);
+    rows.sum0 *= factor0, rows.sum1 *= factor1;
+    rescale(o, factor0, factor1);
+    uint32_t probability[4][4];
+    exponentiate(rows, s, scale, 0, 8);
+    pack_probabilities(probability, s, 0, 4);
+    mbarrier_wait(smem + Layout::kValueFull + 8 * stage, filled);
+    wgmma_fence();
+    issue_values(o, probability, v + stage * (Layout::kTileBytes / 16), 0, 4);
+    wgmma_commit();
+    wgmma_wait<0>();
+    if (leader) mbarrier_arrive(smem + Layout::kValueEmpty + 8 * stage);
+    step++;
 }
 
 // The same with P.V of a tile issued behind the next tile's Q.K^T, so that it runs during that tile's softmax. Needs 64 registers more.
 template <int kGroups>
 static __device__ __forceinline__ void attend_overlapped(float (&o)[64], RowPair& rows, uint32_t smem, uint32_t& step, int key_count, float scale) {
     using Layout = AttentionLayout<kGroups>;
-    uint64_t q = wgmma_descriptor(smem + Layout::kQuery + (threadIdx.x / 128 - 1) * 64 * 128, 16, 1024);
+    uint64_t q = wgmma_descriptor(smem + Layout::kQuery + warpgroup() * 64 * 128, 16, 1024);
     uint64_t k = wgmma_descriptor(smem + Layout::kKey, 16, 1024), v = wgmma_descriptor(smem + Layout::kValue, Layout::kTileBytes / 2, 1024);
     bool leader = (threadIdx.x & 31) == 0;
     uint32_t stage = step % kStages, filled = (step / kStages) & 1;
@@ -260,11 +325,11 @@ static __device__ __forceinline__ void consume(const AttentionSm90Params& p, uin
     uint32_t step = 0, round = 0;
     for (int tile = blockIdx.x; tile < p.tile_count; tile += gridDim.x, round++) {
         AttentionTile t = tile_at<Layout::kRows>(p, tile);
+        mbarrier_wait(smem + Layout::kQueryFull, round & 1);
         float o[64];
 #pragma unroll
         for (int i = 0; i < 64; i++) o[i] = 0.0f;
         RowPair rows = {minus_infinity(), minus_infinity(), 0.0f, 0.0f};
-        mbarrier_wait(smem + Layout::kQueryFull, round & 1);
         if (kOverlap) {
             attend_overlapped<kGroups>(o, rows, smem, step, p.items[t.item].key_count, p.scale);
         } else {
@@ -325,9 +390,3 @@ extern "C" __global__ void __launch_bounds__(512, 1) attention_sm90_rows192_bf16
 extern "C" __global__ void __launch_bounds__(384, 1) attention_sm90_rows128_bf16(const __grid_constant__ AttentionSm90Params p) {
     attention<2, true, 24, 240>(p);
 }
-
-#ifdef VARIANTS
-extern "C" __global__ void __launch_bounds__(384, 1) attention_sm90_rows128plain_bf16(const __grid_constant__ AttentionSm90Params p) {
-    attention<2, false, 24, 240>(p);
-}
-#endif

@@ -38,12 +38,14 @@ static __device__ __forceinline__ void copy_tile(uint32_t destination, const bf1
     static_assert(kThreads % kChunks == 0 && kRows % kRowsAtOnce == 0, "whole passes");
     int row = threadIdx.x / kChunks, chunk = threadIdx.x % kChunks;
     bool column_valid = chunk * 8 < columns;
+    int left = column_valid ? rows - row : 0;
     const bf16* from = source + static_cast<int64_t>(row) * stride + chunk * 8;
+    uint32_t to = destination + swizzled<kDim>(row, chunk);   // the swizzle repeats every 8 rows
 #pragma unroll
     for (int i = 0; i < kRows / kRowsAtOnce; i++) {
-        bool valid = column_valid && row < rows;
-        cp_async_16(destination + swizzled<kDim>(row, chunk), valid ? from : source, valid ? 16 : 0);
-        row += kRowsAtOnce;
+        bool valid = left > i * kRowsAtOnce;
+        uint32_t at = kRowsAtOnce % 8 == 0 ? to + i * kRowsAtOnce * kDim * 2 : destination + swizzled<kDim>(row + i * kRowsAtOnce, chunk);
+        cp_async_16(at, valid ? from : source, valid ? 16 : 0);
         from += static_cast<int64_t>(kRowsAtOnce) * stride;
     }
 }
