@@ -1,5 +1,6 @@
 using ZImage.Imaging;
 using ZImage.Tensors;
+using ZImage.Vae;
 
 namespace ZImage.Generation;
 
@@ -12,6 +13,7 @@ internal static class Decoding
         int perImage = shape[1] * shape[2] * shape[3];
         GeneratedImage[] images = new GeneratedImage[shape[0]];
         observer.Report(GenerationStage.Decoder, 0, images.Length);
+        AutoencoderKl vae = model.UseVae(model.Memory(plan).VaeBytes);
         using Workspace memory = new(model.Backend);
         for (int i = 0; i < images.Length; i++)
         {
@@ -21,7 +23,7 @@ internal static class Decoding
             byte[] rgb = new byte[plan.Width * plan.Height * 3];
             model.WithProbe("vae_decoder", probe =>
             {
-                Tensor pixels = model.Vae.Model.Decode(item, memory, probe, cancellation);
+                Tensor pixels = vae.Decode(item, memory, probe, cancellation);
                 model.RequireFinite(pixels, "vae", "The decoded picture");
                 model.Backend.ToRgb8(pixels, rgb);
                 memory.Return(pixels);

@@ -59,7 +59,7 @@ internal static class Denoising
                 times[first..end],
                 guidance,
                 (float)plan.Request.CfgNormalization);
-            DenoisingSession session = model.Session(key);
+            DenoisingSession session = model.Session(key, model.Memory(plan).TransformerBytes);
             session.SetPrompts(items);
             backend.Upload(values, session.Latents);
             int reported = first;

@@ -1,6 +1,7 @@
 using ZImage.Imaging;
 using ZImage.Sampling;
 using ZImage.Tensors;
+using ZImage.Vae;
 
 namespace ZImage.Generation;
 
@@ -48,12 +49,13 @@ internal static class InitialLatents
     private static (HostTensor Mean, HostTensor LogVariance) EncodeImage(GenerationPlan plan, ImageBuffer image, LoadedModel model, CancellationToken cancellation)
     {
         ImageBuffer fitted = image.Width == plan.Width && image.Height == plan.Height ? image : Resampler.Lanczos(image, plan.Width, plan.Height);
+        AutoencoderKl vae = model.UseVae(model.Memory(plan).VaeBytes);
         using Workspace memory = new(model.Backend);
         return model.WithProbe("vae_encoder", probe =>
         {
             Tensor pixels = memory.Rent(model.Backend.ActivationType, plan.Height, plan.Width, 3);
             model.Backend.FromRgb8(fitted.Rgb, pixels);
-            (HostTensor mean, HostTensor logVariance) = model.Vae.Model.Encode(pixels, memory, probe, cancellation);
+            (HostTensor mean, HostTensor logVariance) = vae.Encode(pixels, memory, probe, cancellation);
             if (Array.Exists(mean.Values, value => !float.IsFinite(value)))
             {
                 throw model.NonFinite("vae", "The encoded picture");

@@ -44,10 +44,14 @@ internal sealed class ModelPart<T> : IDisposable
     /// <summary>Whether the part is on the device.</summary>
     public bool IsResident => model is not null;
 
+    /// <summary>Bytes that the part's tensors take in their stored types.</summary>
+    public long Bytes => weights.Tensors.Values.Sum(tensor => tensor.View.IsEmpty ? 0 : tensor.View.Bytes);
+
     /// <summary>The part's tensors in its files.</summary>
     public PartWeights Weights => weights;
 
     /// <summary>The model, placed on the device if it is not there.</summary>
+    /// <exception cref="ZImageException">The device has not enough memory.</exception>
     public T Model => model ?? Place();
 
     /// <summary>Takes the part off the device; its next use places it again.</summary>

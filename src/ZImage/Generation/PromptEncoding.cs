@@ -63,7 +63,7 @@ internal static class PromptEncoding
         using Workspace memory = new(model.Backend);
         return model.WithProbe("text_encoder", probe =>
         {
-            Tensor rows = model.TextEncoder.Model.Forward([ids], memory, probe, cancellation);
+            Tensor rows = model.UseTextEncoder().Forward([ids], memory, probe, cancellation);
             model.RequireFinite(rows, "text_encoder", "The text encoder's output");
             float[] values = new float[rows.Count];
             model.Backend.Download(rows, values);

@@ -6,7 +6,7 @@ namespace ZImage.Tests.Backends;
 
 [TestFixture]
 [TestFixtureSource(typeof(OperatorCase), nameof(OperatorCase.Levels))]
-internal sealed class ActivationTests(SimdLevel level)
+internal sealed class ActivationTests(VectorWidth level)
 {
     // SiLU is off by at most four units in the last place, 2.4e-7 relative; with the product's rounding below 1e-6.
     private const double Bound = 1e-12;

@@ -7,7 +7,7 @@ namespace ZImage.Tests.Backends;
 
 [TestFixture]
 [TestFixtureSource(typeof(OperatorCase), nameof(OperatorCase.Levels))]
-internal sealed class AttentionTests(SimdLevel level)
+internal sealed class AttentionTests(VectorWidth level)
 {
     // A float32 score of size s is off by about s·2^-24·sqrt(terms), and that is the relative error of its weight: for |s| <= 60 some 1e-5 at most,
     // and less in the output, where the errors of the weights average out. Squared and averaged this stays below 1e-11.

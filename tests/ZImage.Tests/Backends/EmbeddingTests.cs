@@ -10,7 +10,7 @@ internal sealed class EmbeddingTests
     [Test]
     public void Gather_copies_rows_of_every_stored_type_exactly([Values(DType.F32, DType.F16, DType.BF16)] DType type, [Values(1, 19, 300)] int width)
     {
-        using OperatorCase test = new(SimdLevels.Best);
+        using OperatorCase test = new(GemmLayout.Best);
         Tensor values = test.Normal(50, width);
         using HostStorage storage = new(50L * width * type.SizeBytes());
         Tensor table = new(storage, type, new Shape(50, width));
@@ -43,7 +43,7 @@ internal sealed class EmbeddingTests
     [Test]
     public void TimestepEmbedding_follows_its_definition([Values(2, 9, 256)] int width)
     {
-        using OperatorCase test = new(SimdLevels.Best);
+        using OperatorCase test = new(GemmLayout.Best);
         float[] times = [0f, 0.25f, 37.5f, 1000f];
         Tensor y = test.Empty(times.Length, width);
         test.Backend.TimestepEmbedding(times, y);

@@ -10,7 +10,7 @@ internal sealed class ImageOperatorTests
     [Test]
     public void Latents_become_channels_last_scaled_and_shifted()
     {
-        using OperatorCase test = new(SimdLevels.Best);
+        using OperatorCase test = new(GemmLayout.Best);
         Tensor x = test.Normal(2, 3, 4, 5), y = test.Empty(2, 4, 5, 3);
         test.Backend.LatentsToChannelsLast(x, 2.77f, 0.1159f, y);
         float[] source = OperatorCase.Bits(x), result = OperatorCase.Bits(y);
@@ -24,7 +24,7 @@ internal sealed class ImageOperatorTests
     [Test]
     public void Channels_last_become_latents_shifted_and_scaled_and_the_other_channels_are_dropped()
     {
-        using OperatorCase test = new(SimdLevels.Best);
+        using OperatorCase test = new(GemmLayout.Best);
         Tensor x = test.Normal(2, 4, 5, 6), y = test.Empty(2, 3, 4, 5);
         test.Backend.ChannelsLastToLatents(x, -0.1159f, 0.3611f, y);
         float[] source = OperatorCase.Bits(x), result = OperatorCase.Bits(y);
@@ -38,13 +38,13 @@ internal sealed class ImageOperatorTests
     [Test]
     public void Pixels_round_to_nearest_even_and_clamp()
     {
-        // (x/2 + 0.5)·255 is exact for these: ties at 0.5, 1.5 and 127.5 go to the even neighbour.
+        // 0 is exactly 127.5 levels and goes to the even neighbour; the fractions are a tenth of a level away from a tie.
         (float X, byte Level)[] cases =
         [
             (-1f, 0), (1f, 255), (-7f, 0), (7f, 255), (0f, 128), (float.NaN, 0), (float.PositiveInfinity, 255), (float.NegativeInfinity, 0),
             ((float)((2 * 0.4 / 255) - 1), 0), ((float)((2 * 0.6 / 255) - 1), 1), ((float)((2 * 254.4 / 255) - 1), 254), ((float)((2 * 254.6 / 255) - 1), 255),
         ];
-        using OperatorCase test = new(SimdLevels.Best);
+        using OperatorCase test = new(GemmLayout.Best);
         Tensor x = test.Of([.. cases.Select(item => item.X)], 2, 2, 3);
         byte[] rgb = new byte[12];
         test.Backend.ToRgb8(x, rgb);
@@ -54,7 +54,7 @@ internal sealed class ImageOperatorTests
     [Test]
     public void Every_pixel_value_survives_the_way_there_and_back()
     {
-        using OperatorCase test = new(SimdLevels.Best);
+        using OperatorCase test = new(GemmLayout.Best);
         byte[] rgb = [.. Enumerable.Range(0, 256 * 300).Select(i => (byte)(i * 7))];
         Tensor y = test.Empty(256, 100, 3);
         test.Backend.FromRgb8(rgb, y);

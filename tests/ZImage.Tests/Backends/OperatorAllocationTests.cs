@@ -44,7 +44,7 @@ internal sealed class OperatorAllocationTests
     public void Operators_allocate_nothing_after_the_first_calls([ValueSource(nameof(Names))] string name)
     {
         Action<CpuBackend, Inputs> call = Calls.Single(entry => entry.Name == name).Call;
-        using OperatorCase test = new(SimdLevels.Best, 2);
+        using OperatorCase test = new(GemmLayout.Best, 2);
         Inputs inputs = new(test);
         for (int i = 0; i < 3; i++)
         {

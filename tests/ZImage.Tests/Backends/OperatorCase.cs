@@ -10,14 +10,14 @@ internal sealed class OperatorCase : IDisposable
     private readonly Random random;
     private readonly List<TensorStorage> owned = [];
 
-    public OperatorCase(SimdLevel level, int threads = 1, int seed = 1)
+    public OperatorCase(VectorWidth level, int threads = 1, int seed = 1)
     {
-        Backend = new CpuBackend(threads) { Simd = level };
+        Backend = new CpuBackend(threads) { Vectors = level };
         random = new Random(seed);
     }
 
     /// <summary>The vector widths that this processor can run.</summary>
-    public static IEnumerable<SimdLevel> Levels => Enum.GetValues<SimdLevel>().Where(level => level <= SimdLevels.Best);
+    public static IEnumerable<VectorWidth> Levels => Enum.GetValues<VectorWidth>().Where(GemmLayout.IsSupported);
 
     public CpuBackend Backend { get; }
 

@@ -39,7 +39,7 @@ internal sealed class OperatorChecksTests
     public void Operands_that_do_not_fit_are_named_in_the_error([ValueSource(nameof(Names))] string name)
     {
         (_, Action<CpuBackend, OperatorCase> call, string says) = Misfits.Single(misfit => misfit.Name == name);
-        using OperatorCase test = new(SimdLevels.Best, 1);
+        using OperatorCase test = new(GemmLayout.Best, 1);
         Assert.That(() => call(test.Backend, test), Throws.ArgumentException.With.Message.Contains(says));
     }
 

@@ -13,7 +13,7 @@ internal sealed class PatchifyTests
     [TestCase(3, 5, 4, 4, 1, 2)]
     public void Patchify_orders_row_column_channel_and_clears_the_padding(int items, int channels, int height, int width, int patch, int padding)
     {
-        using OperatorCase test = new(SimdLevels.Best);
+        using OperatorCase test = new(GemmLayout.Best);
         int across = width / patch, count = height / patch * across, rowsPerItem = count + padding, length = patch * patch * channels;
         Tensor latents = test.Normal(items, channels, height, width), tokens = test.Empty(items * rowsPerItem, length);
         float[] expected = new float[items * rowsPerItem * length], source = OperatorCase.Bits(latents);

@@ -6,13 +6,16 @@ namespace ZImage.Tests.Backends;
 
 [TestFixture]
 [TestFixtureSource(typeof(OperatorCase), nameof(OperatorCase.Levels))]
-internal sealed class RmsNormTests(SimdLevel level)
+internal sealed class RmsNormTests(VectorWidth level)
 {
     // Some eight roundings of 2^-24 an element, plus the sum of squares, whose partial sums are at most 240 terms long:
     // below 1e-6 relative, 1e-12 as a square.
     private const double Bound = 1e-12;
 
     private static readonly (int Rows, int Width)[] Sizes = [(64, 1), (3, 7), (5, 20), (2, 2560), (33, 67), (40, 3840)];
+
+    // One element has no variance: LayerNorm gives 0 there, and a relative error has no meaning.
+    private static (int Rows, int Width)[] WideSizes => [.. Sizes.Where(size => size.Width > 1)];
 
     [Test]
     public void RmsNorm_agrees_with_float64([ValueSource(nameof(Sizes))] (int Rows, int Width) size, [Values] bool scaled)
@@ -66,13 +69,8 @@ internal sealed class RmsNormTests(SimdLevel level)
     }
 
     [Test]
-    public void LayerNorm_agrees_with_float64([ValueSource(nameof(Sizes))] (int Rows, int Width) size, [Values(0, 100)] double shift)
+    public void LayerNorm_agrees_with_float64([ValueSource(nameof(WideSizes))] (int Rows, int Width) size, [Values(0, 100)] double shift)
     {
-        if (size.Width == 1)
-        {
-            Assert.Ignore("One element has no variance: the result is 0 and the relative error has no meaning.");
-        }
-
         using OperatorCase test = new(level);
         int width = size.Width;
         Tensor x = test.Spread(1, shift, size.Rows, width), scale = test.Spread(0.2, 1, width), y = test.Empty(size.Rows, width);

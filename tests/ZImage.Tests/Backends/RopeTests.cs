@@ -7,7 +7,7 @@ namespace ZImage.Tests.Backends;
 
 [TestFixture]
 [TestFixtureSource(typeof(OperatorCase), nameof(OperatorCase.Levels))]
-internal sealed class RopeTests(SimdLevel level)
+internal sealed class RopeTests(VectorWidth level)
 {
     // A norm over at most 128 elements and three roundings in the turn: below 1e-6 relative.
     private const double Bound = 1e-12;

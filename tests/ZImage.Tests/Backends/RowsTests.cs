@@ -10,7 +10,7 @@ internal sealed class RowsTests
     [Test]
     public void CopyRows_moves_strided_rows_and_nothing_else([Values(1, 5, 700)] int rows, [Values(1, 33, 128)] int width)
     {
-        using OperatorCase test = new(SimdLevels.Best);
+        using OperatorCase test = new(GemmLayout.Best);
         Tensor source = test.NormalWithGaps(rows, width), whole = test.Normal(rows, width + 9);
         float[] before = OperatorCase.Bits(whole), copied = OperatorCase.Bits(source);
         test.Backend.CopyRows(source, whole.Columns(4, width));
@@ -27,7 +27,7 @@ internal sealed class RowsTests
     public void CopyRows_converts_between_all_weight_types(
         [Values(DType.F32, DType.F16, DType.BF16)] DType from, [Values(DType.F32, DType.F16, DType.BF16)] DType to, [Values(3, 300)] int width)
     {
-        using OperatorCase test = new(SimdLevels.Best);
+        using OperatorCase test = new(GemmLayout.Best);
         Tensor values = test.Normal(2, width);
         using HostStorage first = new(2L * width * 4), second = new(2L * width * 4);
         Tensor source = new(first, from, new Shape(2, width)), destination = new(second, to, new Shape(2, width));
@@ -49,7 +49,7 @@ internal sealed class RowsTests
     [Test]
     public void FillRows_repeats_the_row([Values(0, 1, 40)] int rows)
     {
-        using OperatorCase test = new(SimdLevels.Best);
+        using OperatorCase test = new(GemmLayout.Best);
         Tensor row = test.Normal(1, 2000), whole = test.Normal(40, 2010), gaps = whole.Columns(2000, 10);
         float[] before = OperatorCase.Bits(gaps);
         test.Backend.FillRows(row, whole.Slice(0, rows).Columns(0, 2000));

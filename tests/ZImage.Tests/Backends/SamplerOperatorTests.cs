@@ -6,7 +6,7 @@ namespace ZImage.Tests.Backends;
 
 [TestFixture]
 [TestFixtureSource(typeof(OperatorCase), nameof(OperatorCase.Levels))]
-internal sealed class SamplerOperatorTests(SimdLevel level)
+internal sealed class SamplerOperatorTests(VectorWidth level)
 {
     private static readonly int[] Counts = [1, 37, 50_001];
 

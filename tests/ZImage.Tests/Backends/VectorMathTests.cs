@@ -6,7 +6,7 @@ namespace ZImage.Tests.Backends;
 
 [TestFixture]
 [TestFixtureSource(typeof(OperatorCase), nameof(OperatorCase.Levels))]
-internal sealed class VectorMathTests(SimdLevel level)
+internal sealed class VectorMathTests(VectorWidth level)
 {
     private const double UnitsAllowed = 2;
 
@@ -95,10 +95,10 @@ internal sealed class VectorMathTests(SimdLevel level)
         float[] y = new float[x.Length];
         switch (level)
         {
-            case SimdLevel.Avx512:
+            case VectorWidth.Bits512:
                 Apply<Simd512, Vector512<float>>(x, y, function);
                 break;
-            case SimdLevel.Avx2:
+            case VectorWidth.Bits256:
                 Apply<Simd256, Vector256<float>>(x, y, function);
                 break;
             default:

@@ -147,7 +147,7 @@ public sealed class PipelineTests
         float[] times = [.. Enumerable.Range(0, 4).Select(schedule.ModelTime)];
         SessionKey key = new(1, 6, 8, [20, 30], [.. schedule.Sigmas], times, 3, 1);
         HostTensor[] prompts = [.. key.TextTokens.Select(tokens => new HostTensor(new float[tokens * 96], new Shape(tokens, 96)))];
-        DenoisingSession session = model.Session(key);
+        DenoisingSession session = model.Session(key, 0);
         session.SetPrompts(prompts);
         model.Backend.Upload(new float[16 * 48], session.Latents);
         session.Run(0, "", CancellationToken.None);

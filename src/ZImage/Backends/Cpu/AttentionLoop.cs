@@ -30,16 +30,15 @@ internal unsafe struct AttentionLoop : IParallelBody
     public bool Causal;
     public float Scale;
     public AttentionSpan* Spans;
-    public int SpanCount;
     public int PanelsPerBlock;
-    public SimdLevel Level;
-    public ScratchPool Scratch;
+    public VectorWidth Level;
+    public GemmScratch Scratch;
 
     /// <summary>Queries of a panel at a vector width.</summary>
-    public static int Lanes(SimdLevel level) => level switch
+    public static int Lanes(VectorWidth level) => level switch
     {
-        SimdLevel.Avx512 => AttentionTiles.Lanes<Simd512, Vector512<float>>(),
-        SimdLevel.Avx2 => AttentionTiles.Lanes<Simd256, Vector256<float>>(),
+        VectorWidth.Bits512 => AttentionTiles.Lanes<Simd512, Vector512<float>>(),
+        VectorWidth.Bits256 => AttentionTiles.Lanes<Simd256, Vector256<float>>(),
         _ => AttentionTiles.Lanes<Simd128, Vector128<float>>(),
     };
 
@@ -64,21 +63,21 @@ internal unsafe struct AttentionLoop : IParallelBody
             blocks = BlocksOf(Spans[span].QueryCount);
         }
 
-        int slot = Scratch.Rent(out nint memory);
+        float* memory = Scratch.Take(out int slot);
         switch (Level)
         {
-            case SimdLevel.Avx512:
-                Block<Simd512, Vector512<float>>(Spans[span], index / blocks, index % blocks, (float*)memory);
+            case VectorWidth.Bits512:
+                Block<Simd512, Vector512<float>>(Spans[span], index / blocks, index % blocks, memory);
                 break;
-            case SimdLevel.Avx2:
-                Block<Simd256, Vector256<float>>(Spans[span], index / blocks, index % blocks, (float*)memory);
+            case VectorWidth.Bits256:
+                Block<Simd256, Vector256<float>>(Spans[span], index / blocks, index % blocks, memory);
                 break;
             default:
-                Block<Simd128, Vector128<float>>(Spans[span], index / blocks, index % blocks, (float*)memory);
+                Block<Simd128, Vector128<float>>(Spans[span], index / blocks, index % blocks, memory);
                 break;
         }
 
-        Scratch.Return(slot);
+        Scratch.Release(slot);
     }
 
     private readonly void Block<TSimd, TVector>(AttentionSpan span, int head, int block, float* memory)

@@ -7,8 +7,6 @@ public sealed unsafe partial class CpuBackend
     // Packed queries and running output of an iteration: what a core's second-level cache holds beside the block of keys and values.
     private const int AttentionStateFloats = 160 * 1024;
 
-    private ScratchPool? attentionScratch;
-
     /// <inheritdoc/>
     public void Attention(Tensor q, Tensor k, Tensor v, Tensor y, AttentionHeads heads, ReadOnlySpan<AttentionSpan> spans)
     {
@@ -26,13 +24,12 @@ public sealed unsafe partial class CpuBackend
 
         // Blocks of queries as large as the cache allows, because each packs all its keys anew, but enough of them for all threads.
         // The results do not depend on this choice.
-        int lanes = AttentionLoop.Lanes(Simd);
+        int lanes = AttentionLoop.Lanes(Vectors);
         int byCache = AttentionStateFloats / (2 * heads.HeadDim * lanes);
         long byThreads = queries * heads.Heads / (lanes * 4L * Threads);
         int panels = (int)Math.Max(1, Math.Min(byCache, byThreads));
 
-        attentionScratch ??= new ScratchPool(Threads);
-        attentionScratch.Reserve(AttentionLoop.ScratchFloats(heads.HeadDim, lanes, panels) * sizeof(float));
+        scratch.Reserve(AttentionLoop.ScratchFloats(heads.HeadDim, lanes, panels));
         fixed (AttentionSpan* spanPointer = spans)
         {
             AttentionLoop loop = new()
@@ -51,10 +48,9 @@ public sealed unsafe partial class CpuBackend
                 Causal = heads.Causal,
                 Scale = (float)(1 / Math.Sqrt(heads.HeadDim)),
                 Spans = spanPointer,
-                SpanCount = spans.Length,
                 PanelsPerBlock = panels,
-                Level = Simd,
-                Scratch = attentionScratch,
+                Level = Vectors,
+                Scratch = scratch,
             };
             int iterations = 0;
             foreach (AttentionSpan span in spans)

@@ -55,7 +55,6 @@ public sealed partial class CpuBackend : IBackend
     {
         pool.Dispose();
         scratch.Dispose();
-        attentionScratch?.Dispose();
     }
 
     private sealed class DirectWork(Action work) : IRecordedWork

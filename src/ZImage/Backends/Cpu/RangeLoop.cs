@@ -19,7 +19,7 @@ internal struct RangeLoop<TKernel> : IParallelBody
     public TKernel Kernel;
     public long Count;
     public long Part;
-    public SimdLevel Level;
+    public VectorWidth Level;
 
     public void Invoke(int index)
     {
@@ -27,10 +27,10 @@ internal struct RangeLoop<TKernel> : IParallelBody
         long end = Math.Min(Count, begin + Part);
         switch (Level)
         {
-            case SimdLevel.Avx512:
+            case VectorWidth.Bits512:
                 Kernel.Run<Simd512, Vector512<float>>(begin, end);
                 break;
-            case SimdLevel.Avx2:
+            case VectorWidth.Bits256:
                 Kernel.Run<Simd256, Vector256<float>>(begin, end);
                 break;
             default:
@@ -46,9 +46,6 @@ public sealed partial class CpuBackend
     private const long ElementsAlone = 32 * 1024;
     private const long ElementsPerPart = 16 * 1024;
 
-    /// <summary>The vector instructions in use; tests choose narrower ones.</summary>
-    internal SimdLevel Simd { get; init; } = SimdLevels.Best;
-
     /// <summary>Runs a kernel over <paramref name="count"/> rows of <paramref name="width"/> elements each; width 1 for a flat range.</summary>
     private void ForRange<TKernel>(long count, long width, TKernel kernel)
         where TKernel : struct, IRangeKernel
@@ -62,7 +59,7 @@ public sealed partial class CpuBackend
 
         // Very large ranges get larger parts, so that the number of parts stays an int.
         part = Math.Max(part, count / (1 << 20));
-        RangeLoop<TKernel> loop = new() { Kernel = kernel, Count = count, Part = part, Level = Simd };
+        RangeLoop<TKernel> loop = new() { Kernel = kernel, Count = count, Part = part, Level = Vectors };
         pool.For((int)((count + part - 1) / part), ref loop);
     }
 }

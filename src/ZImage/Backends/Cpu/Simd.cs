@@ -4,28 +4,6 @@ using System.Runtime.Intrinsics.X86;
 
 namespace ZImage.Backends.Cpu;
 
-/// <summary>Which vector instructions the operators use.</summary>
-internal enum SimdLevel
-{
-    /// <summary>128-bit vectors of whatever processor this is.</summary>
-    Vector128,
-
-    /// <summary>256-bit vectors with fused multiply-add.</summary>
-    Avx2,
-
-    /// <summary>512-bit vectors.</summary>
-    Avx512,
-}
-
-/// <summary>Facts about <see cref="SimdLevel"/>.</summary>
-internal static class SimdLevels
-{
-    /// <summary>The widest level of this processor. The checks are explicit, so that they stay run-time checks in ahead-of-time code.</summary>
-    public static SimdLevel Best { get; } = Avx512F.IsSupported ? SimdLevel.Avx512
-        : Avx2.IsSupported && Fma.IsSupported ? SimdLevel.Avx2
-        : SimdLevel.Vector128;
-}
-
 /// <summary>
 /// The float vector operations that the kernels are written in, once for every width. Implementations are empty structs, so a kernel
 /// with the type arguments (<see cref="Simd512"/>, Vector512) compiles to plain AVX-512 code.

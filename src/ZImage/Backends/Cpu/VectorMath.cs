@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace ZImage.Backends.Cpu;
 
-/// <summary>Elementary functions over vectors, accurate to 2 units in the last place.</summary>
+/// <summary>Elementary functions over vectors: the exponential within 2 units in the last place, what is built on it within 4.</summary>
 internal static unsafe class VectorMath
 {
     /// <summary>

@@ -7,7 +7,8 @@ internal static class CacheFolder
     /// ZIMAGE_CACHE; else zimage in XDG_CACHE_HOME; else ~/.cache/zimage, on Windows %LOCALAPPDATA%\zimage\cache. Not necessarily there yet.
     /// </summary>
     /// <returns>The folder; null where the system names none.</returns>
-    public static string? OfProcess() => Find(Environment.GetEnvironmentVariable, OperatingSystem.IsWindows());
+    public static string? OfProcess() =>
+        Find(Environment.GetEnvironmentVariable, OperatingSystem.IsWindows()) is { } folder ? Path.GetFullPath(folder) : null;
 
     /// <summary>The same over a given environment.</summary>
     /// <param name="environment">Reads a variable; null for one that is not set.</param>

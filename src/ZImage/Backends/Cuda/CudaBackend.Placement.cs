@@ -5,6 +5,8 @@ namespace ZImage.Backends.Cuda;
 
 public sealed partial class CudaBackend
 {
+    // Of whoever places weights without saying whose they are.
+    private readonly WeightArena ownWeights;
     private WeightArena arena;
     private UploadQueue? uploads;
 

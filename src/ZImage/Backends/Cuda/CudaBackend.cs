@@ -44,7 +44,7 @@ public sealed partial class CudaBackend : IBackend
             memory = new DeviceMemory(this.device, memoryLimit);
             gemm = new GemmEngine(this.device, memory, cache is null ? null : Path.Combine(cache, "gemm"));
             staging = new StagingBuffer(this.device);
-            arena = new WeightArena(memory, FlushQuietly);
+            arena = ownWeights = new WeightArena(memory, FlushQuietly);
             passed = [NewMark(), NewMark()];
         }
         catch (Exception exception)
@@ -129,7 +129,7 @@ public sealed partial class CudaBackend : IBackend
             mark.Dispose();
         }
 
-        arena.Dispose();
+        ownWeights.Dispose();
         ReleaseOutgrown();
         scratch?.Dispose();
         staging.Dispose();

@@ -13,6 +13,9 @@ internal sealed class GemmTuner(CudaDevice device, nint handle) : IDisposable
     // What is this much slower than the best in its first run does not get another.
     private const double Hopeless = 1.25;
 
+    // The first proposal stays unless another gains more than the noise of the measurement.
+    private const double Noise = 1.01;
+
     private readonly EventHandle start = EventHandle.Create(device.Context);
     private readonly EventHandle end = EventHandle.Create(device.Context);
 
@@ -57,6 +60,7 @@ internal sealed class GemmTuner(CudaDevice device, nint handle) : IDisposable
         }
 
         int fastest = Array.IndexOf(times, times.Min());
+        fastest = times[0] <= times[fastest] * Noise ? 0 : fastest;
         return times[fastest] < double.MaxValue ? choices[fastest] with { Microseconds = times[fastest] } : null;
     }
 
