@@ -26,4 +26,7 @@ public sealed record PipelineOptions
 
     /// <summary>Sees every named intermediate of every run, names prefixed by the part; null for none.</summary>
     public Func<string, Tensors.ITensorProbe>? ProbeFactory { get; init; }
+
+    /// <summary>Puts something in front of the backend that computes; null for nothing.</summary>
+    internal Func<Backends.IBackend, Backends.IBackend>? BackendDecorator { get; init; }
 }

@@ -56,8 +56,14 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
         {
             string? deviceWarning = null;
             LoadedModel model = await thread.RunAsync(
-                () => LoadedModel.Load(path, options, BackendChoice.Open(options, out deviceWarning), cancellationToken), cancellationToken).ConfigureAwait(false);
+                () => LoadedModel.Load(path, options, OpenBackend(), cancellationToken), cancellationToken).ConfigureAwait(false);
             return new ZImagePipeline(thread, model, deviceWarning);
+
+            IBackend OpenBackend()
+            {
+                IBackend backend = BackendChoice.Open(options, out deviceWarning);
+                return options.BackendDecorator?.Invoke(backend) ?? backend;
+            }
         }
         catch
         {
@@ -107,6 +113,13 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
             await linked.CancelAsync().ConfigureAwait(false);
             await run.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Runs work with the model on the engine's thread, between requests: measurements and tests.</summary>
+    internal Task<T> UseAsync<T>(Func<LoadedModel, T> work, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(disposed != 0, this);
+        return thread.RunAsync(() => work(model), cancellationToken);
     }
 
     /// <summary>Waits for the requests under way and frees the model.</summary>

@@ -23,6 +23,20 @@ internal static class CommonOptions
     public static Option<string> Transformer() => Text(
         "--transformer", null, "FILE", "Transformer from one .safetensors file (diffusers, ComfyUI or original names) in place of the folder's");
 
+    public static Option<string> Device() =>
+        Text("--device", null, "NAME", "auto, cpu, cuda or cuda:N; auto is the first usable GPU, else cpu [default: auto] [env: ZIMAGE_DEVICE]");
+
+    public static Option<string> Precision() => new("--precision")
+    {
+        Description = "On a GPU bf16, or f32 for comparisons [default: bf16]",
+        HelpName = "NAME",
+    };
+
+    public static Option<double?> MemoryLimit() => Number("--memory-limit", 0.001, 1e6, "GiB of GPU memory to use at most [default: all that is free]");
+
+    /// <summary>GiB as bytes.</summary>
+    public static long? Bytes(double? gibibytes) => gibibytes is double value ? (long)(value * (1L << 30)) : null;
+
     public static Option<bool> Json() => Flag("--json", "Write one JSON object to standard output, and errors as JSON to standard error");
 
     public static Option<bool> Force() => Flag("--force", "Overwrite existing files");
@@ -75,9 +89,9 @@ internal static class CommonOptions
     {
         string? variable = environment("ZIMAGE_DEVICE");
         string device = option ?? (string.IsNullOrEmpty(variable) ? "auto" : variable);
-        return device is "auto" or "cpu" or "cuda" || device.StartsWith("cuda:", StringComparison.Ordinal)
-            ? device
-            : throw new UsageException($"--device: '{device}' is not one of auto, cpu, cuda, cuda:N");
+        bool known = device is "auto" or "cpu" or "cuda"
+            || (device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _));
+        return known ? device : throw new UsageException($"--device: '{device}' is not one of auto, cpu, cuda, cuda:N");
     }
 
     private static string[] Aliases(string? alias) => alias is null ? [] : [alias];

@@ -65,11 +65,9 @@ internal sealed record GenerateArguments
 
     public string Device { get; init; } = "auto";
 
-    /// <summary>Type of activations on a GPU.</summary>
     public string Precision { get; init; } = "bf16";
 
-    /// <summary>Bytes of GPU memory to take at most.</summary>
-    public long? DeviceMemoryLimit { get; init; }
+    public long? MemoryLimit { get; init; }
 
     public int Threads { get; init; }
 

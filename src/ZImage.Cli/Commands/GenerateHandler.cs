@@ -77,7 +77,7 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
     {
         Device = arguments.Device,
         Precision = arguments.Precision,
-        DeviceMemoryLimit = arguments.DeviceMemoryLimit,
+        DeviceMemoryLimit = arguments.MemoryLimit,
         Threads = arguments.Threads,
         TokenizerFolder = CommonOptions.TokenizerFolder(arguments.Tokenizer, model, context.Environment),
         TransformerFile = arguments.Transformer,

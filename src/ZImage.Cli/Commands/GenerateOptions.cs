@@ -77,9 +77,9 @@ internal sealed class GenerateOptions
         CustomParser = Parsers.Ints(0),
     };
 
-    private readonly Option<string> device = CommonOptions.Text("--device", null, "NAME", "auto, cpu, cuda or cuda:N [default: auto] [env: ZIMAGE_DEVICE]");
-    private readonly Option<string> precision = CommonOptions.Text("--precision", null, "TYPE", "bf16, or f32 for comparisons: type of activations on a GPU [default: bf16]");
-    private readonly Option<double?> deviceMemory = CommonOptions.Number("--device-memory", 0.1, 100000, "GPU memory to take at most, in 10^9 bytes [default: all that is free]");
+    private readonly Option<string> device = CommonOptions.Device();
+    private readonly Option<string> precision = CommonOptions.Precision();
+    private readonly Option<double?> memoryLimit = CommonOptions.MemoryLimit();
     private readonly Option<int?> threads = CommonOptions.Int(
         "--threads", null, 0, 1024, "Processor threads; 0 for all [default: 0] [env: ZIMAGE_THREADS]");
 
@@ -99,7 +99,7 @@ internal sealed class GenerateOptions
     [
         prompt, model, transformer, output, width, height, steps, seed, count, guidance, negativePrompt, cfgNormalization, cfgTruncation, sigmas,
         image, strength, posterior, fromImage, rng, rngMultiprocessors, latents, saveLatents, promptEmbeds, savePromptEmbeds, promptIds,
-        device, precision, deviceMemory, threads, tokenizer, allowUnknownTensors, dumpTensors, force, noMetadata, json, quiet,
+        device, precision, memoryLimit, threads, tokenizer, allowUnknownTensors, dumpTensors, force, noMetadata, json, quiet,
     ];
 
     /// <summary>What the command line says.</summary>
@@ -136,7 +136,7 @@ internal sealed class GenerateOptions
         NoMetadata = parse.GetValue(noMetadata),
         Device = CommonOptions.Device(parse.GetValue(device), context.Environment),
         Precision = parse.GetValue(precision) ?? "bf16",
-        DeviceMemoryLimit = parse.GetValue(deviceMemory) is { } gigabytes ? (long)(gigabytes * 1e9) : null,
+        MemoryLimit = CommonOptions.Bytes(parse.GetValue(memoryLimit)),
         Threads = CommonOptions.Threads(parse.GetValue(threads), context.Environment),
         AllowUnknownTensors = parse.GetValue(allowUnknownTensors),
         Json = parse.GetValue(json),

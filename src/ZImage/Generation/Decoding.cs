@@ -1,3 +1,4 @@
+using ZImage.Backends;
 using ZImage.Imaging;
 using ZImage.Tensors;
 
@@ -8,6 +9,7 @@ internal static class Decoding
 {
     public static GeneratedImage[] Run(GenerationPlan plan, HostTensor latents, LoadedModel model, GenerationObserver observer, CancellationToken cancellation)
     {
+        using BackendRange range = model.Backend.Range("decoder");
         Shape shape = latents.Shape;
         int perImage = shape[1] * shape[2] * shape[3];
         GeneratedImage[] images = new GeneratedImage[shape[0]];

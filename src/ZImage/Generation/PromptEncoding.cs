@@ -1,3 +1,4 @@
+using ZImage.Backends;
 using ZImage.Tensors;
 using ZImage.Text;
 
@@ -14,6 +15,7 @@ internal static class PromptEncoding
     public static PromptEmbeddings Encode(
         GenerationPlan plan, LoadedModel model, List<string> warnings, GenerationObserver observer, CancellationToken cancellation)
     {
+        using BackendRange range = model.Backend.Range("text encoder");
         GenerationRequest request = plan.Request;
         int count = plan.PromptCount;
         int total = plan.UsesGuidance ? 2 * count : count;

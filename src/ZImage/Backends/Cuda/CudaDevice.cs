@@ -104,6 +104,20 @@ internal sealed class CudaDevice : IDisposable
         return false;
     }
 
+    /// <summary>What the driver says of itself, usable or not.</summary>
+    /// <returns>The newest CUDA version that it runs, null without a driver; and the number of devices.</returns>
+    public static (Version? Driver, int Count) Probe()
+    {
+        if (!NativeLibraryResolver.TryLoad(NativeLibraryResolver.Cuda, out _) || CudaDriver.cuDriverGetVersion(out int version) != CudaResult.CUDA_SUCCESS)
+        {
+            return (null, 0);
+        }
+
+        int count = 0;
+        bool counted = CudaDriver.cuInit(0) == CudaResult.CUDA_SUCCESS && CudaDriver.cuDeviceGetCount(out count) == CudaResult.CUDA_SUCCESS;
+        return (new Version(version / 1000, version % 1000 / 10), counted ? count : 0);
+    }
+
     /// <summary>Makes the context the calling thread's, where it is not: a backend may move between threads.</summary>
     public void Bind()
     {
