@@ -15,6 +15,10 @@ internal sealed class SavedSettings
         this.path = path;
     }
 
+    /// <summary>The warning of a replay with another checkpoint than the picture's; null where it has the same name.</summary>
+    public string? CheckModel(string model) =>
+        metadata.Model == model ? null : $"'{path}' was drawn by the model '{metadata.Model}'; this is '{model}', and the picture may differ";
+
     /// <summary>Reads them.</summary>
     /// <exception cref="ImageFormatException">The file is missing, or no PNG.</exception>
     /// <exception cref="InvalidRequestException">The picture holds no settings of ours.</exception>

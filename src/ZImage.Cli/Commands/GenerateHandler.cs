@@ -31,7 +31,8 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
             context,
             RunDisplay.StyleFor(context, arguments.Quiet, arguments.Json),
             display => DrawAsync(model, request, plan, display, cancellationToken)).ConfigureAwait(false);
-        foreach (string warning in run.Warnings)
+        IEnumerable<string> modelWarnings = saved?.CheckModel(run.ModelName) is { } other ? [other] : [];
+        foreach (string warning in modelWarnings.Concat(run.Warnings))
         {
             Warn(warning);
             warnings.Add(warning);

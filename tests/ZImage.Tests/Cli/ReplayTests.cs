@@ -68,6 +68,16 @@ internal sealed class ReplayTests
     }
 
     [Test]
+    public async Task Another_model_is_a_warning()
+    {
+        await cli.RunAsync("generate", "-m", GoldenCheckpoint.PathOf("tiny-turbo"), "-q", "-p", "fox", "-W", "32", "-H", "32", "--steps", "1", "-s", "2", "-o", cli.File("a.png"));
+        CliOutcome again = await cli.RunAsync("generate", "-m", GoldenCheckpoint.PathOf("tiny-base"), "-q", "--from-image", cli.File("a.png"), "-o", cli.File("b.png"));
+
+        Assert.That(again.ExitCode, Is.Zero, again.Error);
+        Assert.That(again.Error, Does.StartWith("warning: ").And.Contains("'tiny-turbo'; this is 'tiny-base'"));
+    }
+
+    [Test]
     public async Task A_count_beside_it_draws_the_whole_batch()
     {
         string[] common = ["generate", "-m", GoldenCheckpoint.PathOf("tiny-turbo"), "-q", "-o"];

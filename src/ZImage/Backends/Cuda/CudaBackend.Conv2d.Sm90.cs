@@ -59,7 +59,7 @@ public sealed partial class CudaBackend
     private nint Fold(ConvWeight weight)
     {
         long count = (long)weight.OutChannels * FoldedTaps * weight.InChannels;
-        ConvFoldParams parameters = new()
+        Conv2dFoldParams parameters = new()
         {
             Weight = weight.Weight.Address,
             Folded = Scratch(count * sizeof(ushort)),
@@ -138,7 +138,7 @@ internal unsafe struct Conv2dSm90Params
 
 /// <summary>Mirrors Conv2dFoldParams of kernels/conv2d_sm90.cu.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal struct ConvFoldParams
+internal struct Conv2dFoldParams
 {
     public nint Weight;
     public nint Folded;

@@ -17,7 +17,7 @@ internal sealed class ConvPlanTests
     {
         Assert.That(Unsafe.SizeOf<Conv2dParams>(), Is.EqualTo(88));
         Assert.That(Unsafe.SizeOf<Conv2dSm90Params>(), Is.EqualTo(384));
-        Assert.That(Unsafe.SizeOf<ConvFoldParams>(), Is.EqualTo(24));
+        Assert.That(Unsafe.SizeOf<Conv2dFoldParams>(), Is.EqualTo(24));
         Assert.That(Unsafe.SizeOf<GroupNormParams>(), Is.EqualTo(88));
         Assert.That(Unsafe.SizeOf<ImageParams>(), Is.EqualTo(48));
     }
