@@ -73,3 +73,51 @@ public sealed class HostMemoryException : ZImageException
         $"Out of memory: the run needs {needed / 1073741824.0:F1} GiB for activations, and {available / 1073741824.0:F1} GiB are available.",
         null);
 }
+
+/// <summary>The device has not enough memory.</summary>
+public sealed class DeviceMemoryException : ZImageException
+{
+    /// <summary>A block that was refused.</summary>
+    /// <param name="device">The device, as messages name it.</param>
+    /// <param name="neededBytes">Bytes asked for; 0 where a library did not say.</param>
+    /// <param name="freeBytes">Bytes that were free.</param>
+    /// <param name="innerException">The cause.</param>
+    public DeviceMemoryException(string device, long neededBytes, long freeBytes, Exception? innerException = null)
+        : base(
+            $"Out of memory on {device}: {(neededBytes > 0 ? $"{Show(neededBytes)} more were needed" : "more was needed")}, and {Show(freeBytes)} are free.",
+            "Draw a smaller picture or fewer at once, close other programs that use the GPU, raise the memory limit if one is set, or use --device cpu.",
+            innerException)
+    {
+        NeededBytes = neededBytes;
+        FreeBytes = freeBytes;
+    }
+
+    /// <summary>Bytes asked for; 0 where a library did not say.</summary>
+    public long NeededBytes { get; }
+
+    /// <summary>Bytes that were free.</summary>
+    public long FreeBytes { get; }
+
+    private static string Show(long bytes) => bytes >= 1L << 30 ? $"{bytes / 1073741824.0:F1} GiB" : $"{bytes / 1048576.0:F1} MiB";
+}
+
+/// <summary>A kernel that the run-time compiler rejects: a fault of this program or of changed kernel files, not of a request.</summary>
+/// <param name="family">The kernel file, without extension.</param>
+/// <param name="options">The compiler's options.</param>
+/// <param name="log">What the compiler said.</param>
+/// <param name="innerException">The cause.</param>
+public sealed class KernelCompilationException(string family, string options, string log, Exception? innerException = null)
+    : ZImageException(
+        $"kernels/{family}.cu does not compile with {options}:\n{log.Trim()}",
+        "Where ZIMAGE_KERNEL_DIR is set, correct the file there; else report this together with the GPU's name and the CUDA version.",
+        innerException)
+{
+    /// <summary>The kernel file, without extension.</summary>
+    public string Family { get; } = family;
+
+    /// <summary>The compiler's options.</summary>
+    public string Options { get; } = options;
+
+    /// <summary>What the compiler said.</summary>
+    public string Log { get; } = log;
+}

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using ZImage.Backends;
-using ZImage.Backends.Cpu;
 using ZImage.Generation;
 using ZImage.Sampling;
 using ZImage.Tensors;
@@ -23,26 +22,27 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     private readonly LoadedModel model;
     private int disposed;
 
-    private ZImagePipeline(EngineThread thread, LoadedModel model)
+    private ZImagePipeline(EngineThread thread, LoadedModel model, string? deviceWarning)
     {
         this.thread = thread;
         this.model = model;
+        Warnings = deviceWarning is null ? model.Warnings : [deviceWarning, .. model.Warnings];
     }
 
     /// <summary>What the checkpoint calls itself: its folder's name, and the transformer's file where that is another.</summary>
     public string ModelName => model.Name;
 
-    /// <summary>Device that computes: <c>cpu</c>.</summary>
-    public string DeviceName => model.Backend.Name;
+    /// <summary>Device that computes: <c>cpu</c>, or such as <c>cuda:0 (NVIDIA H200)</c>.</summary>
+    public string DeviceName => model.Backend.DeviceName;
 
-    /// <summary>Things about the checkpoint that the caller should know, such as unknown tensors that were allowed.</summary>
-    public IReadOnlyList<string> Warnings => model.Warnings;
+    /// <summary>Things about the device and the checkpoint that the caller should know, such as unknown tensors that were allowed.</summary>
+    public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>What the model draws where a request leaves things open.</summary>
     public GenerationDefaults Defaults => model.Defaults;
 
     /// <summary>Loads a checkpoint in the diffusers layout. Weights are mapped, not copied: the file's pages are read when they are first used.</summary>
-    /// <param name="path">Folder with model_index.json and the parts' folders.</param>
+    /// <param name="path">Folder with model_index.json and the parts' folders; or <c>synthetic:turbo:K</c>, a full-size model with weights made from the number K.</param>
     /// <param name="options">Device and threads.</param>
     /// <param name="cancellationToken">Stops loading between the parts.</param>
     /// <exception cref="ModelFormatException">The checkpoint is missing, broken or of another kind.</exception>
@@ -54,8 +54,16 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
         EngineThread thread = new();
         try
         {
-            LoadedModel model = await thread.RunAsync(() => LoadedModel.Load(path, options, OpenBackend(options), cancellationToken), cancellationToken).ConfigureAwait(false);
-            return new ZImagePipeline(thread, model);
+            string? deviceWarning = null;
+            LoadedModel model = await thread.RunAsync(
+                () => LoadedModel.Load(path, options, OpenBackend(), cancellationToken), cancellationToken).ConfigureAwait(false);
+            return new ZImagePipeline(thread, model, deviceWarning);
+
+            IBackend OpenBackend()
+            {
+                IBackend backend = BackendChoice.Open(options, out deviceWarning);
+                return options.BackendDecorator?.Invoke(backend) ?? backend;
+            }
         }
         catch
         {
@@ -70,6 +78,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     /// <param name="cancellationToken">Honoured within a step: between the blocks of a network evaluation.</param>
     /// <exception cref="InvalidRequestException">The request cannot be drawn by this model.</exception>
     /// <exception cref="HostMemoryException">Not enough memory; the pipeline stays usable.</exception>
+    /// <exception cref="DeviceMemoryException">Not enough memory on the device; the pipeline stays usable.</exception>
     public Task<GenerationResult> GenerateAsync(
         GenerationRequest request, IProgress<GenerationProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -106,6 +115,13 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
         }
     }
 
+    /// <summary>Runs work with the model on the engine's thread, between requests: measurements and tests.</summary>
+    internal Task<T> UseAsync<T>(Func<LoadedModel, T> work, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(disposed != 0, this);
+        return thread.RunAsync(() => work(model), cancellationToken);
+    }
+
     /// <summary>Waits for the requests under way and frees the model.</summary>
     public async ValueTask DisposeAsync() => await Task.Run(Dispose).ConfigureAwait(false);
 
@@ -123,7 +139,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     private GenerationResult Run(GenerationRequest request, GenerationObserver observer, CancellationToken cancellation)
     {
         long start = Stopwatch.GetTimestamp();
-        List<string> warnings = [.. model.Warnings];
+        List<string> warnings = [.. Warnings];
         GenerationRequest resolved = RequestResolver.Resolve(request, model);
         GenerationPlan plan = new(resolved, model);
 
@@ -156,10 +172,4 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
                 Stopwatch.GetElapsedTime(start, decoded)),
         };
     }
-
-    private static CpuBackend OpenBackend(PipelineOptions options) => options.Device switch
-    {
-        "auto" or "cpu" => new CpuBackend(options.Threads),
-        _ => throw new DeviceException($"There is no device called '{options.Device}'.", "Use cpu, or auto."),
-    };
 }

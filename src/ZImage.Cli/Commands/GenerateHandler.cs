@@ -64,7 +64,7 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
     {
         display.Loading(model);
         long start = context.Clock.GetTimestamp();
-        IEngineSession session = await context.Engine.LoadAsync(model, Options(plan), cancellationToken).ConfigureAwait(false);
+        IEngineSession session = await context.Engine.LoadAsync(model, Options(model, plan), cancellationToken).ConfigureAwait(false);
         await using (session.ConfigureAwait(false))
         {
             TimeSpan load = context.Clock.GetElapsedTime(start);
@@ -74,10 +74,13 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
         }
     }
 
-    private PipelineOptions Options(OutputPlan plan) => new()
+    private PipelineOptions Options(string model, OutputPlan plan) => new()
     {
         Device = arguments.Device,
+        Precision = arguments.Precision,
+        DeviceMemoryLimit = arguments.MemoryLimit,
         Threads = arguments.Threads,
+        TokenizerFolder = CommonOptions.TokenizerFolder(arguments.Tokenizer, model, context.Environment),
         TransformerFile = arguments.Transformer,
         AllowUnknownTensors = arguments.AllowUnknownTensors,
         ProbeFactory = plan.DumpFolder is string folder ? Dumps(folder, plan.Force) : null,

@@ -53,6 +53,20 @@ internal sealed class HelpWithExamples : SynchronousCommandLineAction
           zimage generate -p "a red fox" --latents noise.safetensors -o fox.png
         """;
 
+    private const string Bench = """
+        Examples:
+          zimage bench -m synthetic:turbo:0 --size 512x512 --size 1024x1024
+          zimage bench -m Z-Image-Turbo --json > ours.json
+          zimage bench --kernels
+          zimage bench --report ours.json reference.json
+        """;
+
+    private const string Doctor = """
+        Examples:
+          zimage doctor
+          zimage doctor --device cuda:1 --json
+        """;
+
     private readonly HelpAction help;
 
     /// <summary>Wraps <paramref name="help"/> at <paramref name="width"/> columns.</summary>
@@ -81,6 +95,8 @@ internal sealed class HelpWithExamples : SynchronousCommandLineAction
         "tokenize" => Tokenize,
         "info" => Info,
         "noise" => Noise,
+        "bench" => Bench,
+        "doctor" => Doctor,
         _ => Root,
     };
 }

@@ -18,6 +18,7 @@ internal static class Denoising
         GenerationObserver observer,
         CancellationToken cancellation)
     {
+        using BackendRange range = model.Backend.Range("denoising");
         float[] times = [.. Enumerable.Range(0, schedule.Steps).Select(schedule.ModelTime)];
         float[] sigmas = [.. schedule.Sigmas];
         float[] values = initial.Values;

@@ -74,8 +74,12 @@ internal sealed class ModelPart<T> : IDisposable
         placement = backend.BeginPlacement();
         try
         {
-            model = build(new WeightLoader(weights.CreateReader(), backend));
-            return model;
+            T placed = build(new WeightLoader(weights.CreateReader(), backend));
+
+            // Copies to a device may still be under way, and they read the files.
+            backend.Synchronize();
+            model = placed;
+            return placed;
         }
         catch
         {

@@ -1,3 +1,4 @@
+using ZImage.Backends;
 using ZImage.Tensors;
 using ZImage.Text;
 
@@ -14,6 +15,7 @@ internal static class PromptEncoding
     public static PromptEmbeddings Encode(
         GenerationPlan plan, LoadedModel model, List<string> warnings, GenerationObserver observer, CancellationToken cancellation)
     {
+        using BackendRange range = model.Backend.Range("text encoder");
         GenerationRequest request = plan.Request;
         int count = plan.PromptCount;
         int total = plan.UsesGuidance ? 2 * count : count;
@@ -46,7 +48,7 @@ internal static class PromptEncoding
             cancellation.ThrowIfCancellationRequested();
             if (text is not null)
             {
-                PromptTokens tokens = model.Tokenizer.Tokenize(text, request.MaxSequenceLength);
+                PromptTokens tokens = model.Tokenize(text, request.MaxSequenceLength);
                 if (tokens.CutCount > 0)
                 {
                     string warning = $"The {what} has {tokens.Ids.Count + tokens.CutCount} tokens; {tokens.CutCount} beyond the limit of {request.MaxSequenceLength} were cut: \"{Shorten(tokens.CutText)}\".";
@@ -57,26 +59,9 @@ internal static class PromptEncoding
                 }
 
                 ids = tokens.Ids;
-                CheckVocabulary(ids, model);
             }
 
             return model.PromptCache.GetOrAdd(ids!, key => Evaluate(key, model, cancellation));
-        }
-    }
-
-    /// <summary>A tokenizer of another model may give ids that the text encoder has no row for.</summary>
-    /// <exception cref="ModelFormatException">One does.</exception>
-    private static void CheckVocabulary(IReadOnlyList<int> ids, LoadedModel model)
-    {
-        int rows = model.Folder.TextEncoder.VocabSize;
-        foreach (int id in ids)
-        {
-            if (id >= rows)
-            {
-                throw new ModelFormatException(
-                    $"{model.Folder.TokenizerFolder}: the tokenizer gives the id {id} ('{model.Tokenizer.Decode([id])}'), and the text encoder has only {rows} tokens.",
-                    "The tokenizer is of another model; fetch the checkpoint's own tokenizer folder.");
-            }
         }
     }
 

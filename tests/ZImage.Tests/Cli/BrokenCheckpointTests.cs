@@ -72,7 +72,7 @@ internal sealed class BrokenCheckpointTests
         yield return Case("a tokenizer of another kind", c => File.WriteAllText(c.File("tokenizer/tokenizer.json"), """{"version": "1.0", "model": {"type": "WordPiece", "vocab": {"a": 0}}}"""), "tokenizer.json", "WordPiece");
         yield return Case("a tokenizer without merges", c => c.EditJson("tokenizer/tokenizer.json", json => json["model"]!.AsObject().Remove("merges")), "tokenizer.json", "merges");
         yield return Case("a tokenizer beyond the vocabulary", c => c.EditJson("tokenizer/tokenizer.json", json => json["model"]!["vocab"]!["zzzz"] = 5_000_000), "tokenizer");
-        yield return Case("a tokenizer with ids that the text encoder has not", c => c.EditJson("tokenizer/tokenizer.json", json => json["model"]!["vocab"]!["a"] = 5000), "tokenizer", "5000", "2016");
+        yield return Case("a tokenizer with ids that the text encoder has not", c => c.EditJson("tokenizer/tokenizer.json", json => json["model"]!["vocab"]!["a"] = 5000), "tokenizer", "5001", "2016");
         foreach (string part in new[] { "tokenizer", "text_encoder", "transformer", "vae", "scheduler" })
         {
             yield return Case($"no {part}", c => Directory.Delete(c.File(part), true), part + "/", "incomplete");

@@ -24,6 +24,9 @@ public sealed partial class CpuBackend : IBackend
     public string Name => "cpu";
 
     /// <inheritdoc/>
+    public bool IsAsynchronous => false;
+
+    /// <inheritdoc/>
     public DType ActivationType => DType.F32;
 
     /// <summary>Threads that compute.</summary>

@@ -1,0 +1,131 @@
+using ZImage.Native;
+
+namespace ZImage.Backends.Cuda;
+
+/// <summary>The kernels of a device: built in the background from the start, loaded when first asked for.</summary>
+internal sealed class KernelLibrary : IDisposable
+{
+    private const int DefaultSharedBytes = 48 << 10;
+
+    private readonly CudaDevice device;
+    private readonly KernelBuild build;
+    private readonly Dictionary<string, CudaModuleHandle> modules = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Family, string Entry), LoadedKernel> kernels = [];
+    private readonly Dictionary<nint, string> names = [];
+
+    /// <summary>Starts building.</summary>
+    /// <param name="device">Its context takes the modules.</param>
+    /// <param name="sources">The kernel files.</param>
+    /// <param name="cache">Where built ones are kept.</param>
+    /// <exception cref="DeviceException">The compiler cannot compile for the device.</exception>
+    public KernelLibrary(CudaDevice device, KernelSources sources, KernelCache cache)
+    {
+        this.device = device;
+        Version compiler = NvrtcCompiler.Version();
+        Target = KernelTarget.Choose(device.ComputeCapability, NvrtcCompiler.SupportedArchitectures());
+        build = new KernelBuild(
+            sources.Families.Where(Target.Takes).Select(sources.Family),
+            Target.Architecture,
+            (KernelSource source, out bool fromCache) => cache.Get(source, Target, compiler, path => Compile(source, path), out fromCache));
+    }
+
+    /// <summary>What the kernels are compiled for.</summary>
+    public KernelTarget Target { get; }
+
+    /// <summary>The families that are built, in the order in which they were.</summary>
+    public IReadOnlyCollection<KernelLogEntry> Log => build.Log;
+
+    /// <summary>Names of all families.</summary>
+    public IReadOnlyCollection<string> Families => build.Families;
+
+    /// <summary>Waits until all families are built.</summary>
+    /// <exception cref="KernelCompilationException">One does not compile.</exception>
+    public void WaitAll()
+    {
+        foreach (string family in build.Families)
+        {
+            build.Wait(family);
+        }
+    }
+
+    /// <summary>What the compiler warned of in all families: spills, and wgmma put in sequence. Waits until all are built.</summary>
+    public IReadOnlyList<string> Warnings() =>
+        [.. build.Families.Order(StringComparer.Ordinal).SelectMany(family => build.Wait(family).Warnings().Select(warning => $"{family}: {warning}"))];
+
+    /// <summary>A kernel; waits for its family, loads it, and opts in to shared memory above 48 KiB.</summary>
+    /// <exception cref="ArgumentException">No such family or entry, or more shared memory than the device has.</exception>
+    /// <exception cref="KernelCompilationException">The family does not compile.</exception>
+    public CudaKernel Get(string family, string entry, int sharedBytes)
+    {
+        if (sharedBytes > device.MaxSharedBytes)
+        {
+            throw new ArgumentException($"{entry} asks for {sharedBytes} bytes of shared memory; {device.Title} has {device.MaxSharedBytes} a block.", nameof(sharedBytes));
+        }
+
+        if (!kernels.TryGetValue((family, entry), out LoadedKernel? kernel))
+        {
+            kernel = new LoadedKernel(Module(family).GetFunction(entry));
+            kernels.Add((family, entry), kernel);
+            names.Add(kernel.Function, entry);
+        }
+
+        if (sharedBytes > kernel.SharedBytes)
+        {
+            CudaErrors.Check(
+                CudaDriver.cuFuncSetAttribute(kernel.Function, CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, sharedBytes), device.Title);
+            kernel.SharedBytes = sharedBytes;
+        }
+
+        return new CudaKernel(kernel.Function);
+    }
+
+    /// <summary>Whether a family exists for this device.</summary>
+    public bool Has(string family) => build.Families.Contains(family);
+
+    /// <summary>The entry that a function was loaded as.</summary>
+    public string NameOf(CudaKernel kernel) => names.GetValueOrDefault(kernel.Function, "a kernel");
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        build.Dispose();
+        foreach (CudaModuleHandle module in modules.Values)
+        {
+            module.Dispose();
+        }
+    }
+
+    private CudaModuleHandle Module(string family)
+    {
+        if (!modules.TryGetValue(family, out CudaModuleHandle? module))
+        {
+            module = CudaModuleHandle.Load(device.Context, build.Wait(family).Code);
+            modules.Add(family, module);
+        }
+
+        return module;
+    }
+
+    private KernelImage Compile(KernelSource source, string path)
+    {
+        string[] options = Target.Options;
+        try
+        {
+            (byte[] code, string log) = Target.IsPtx
+                ? NvrtcCompiler.CompileToPtx(path, source.Text, source.NamedHeaders(), options)
+                : NvrtcCompiler.Compile(path, source.Text, source.NamedHeaders(), options);
+            return new KernelImage(code, log);
+        }
+        catch (NvrtcException exception)
+        {
+            throw new KernelCompilationException(source.Family, string.Join(' ', options), exception.Log.Length > 0 ? exception.Log : exception.Message, exception);
+        }
+    }
+
+    private sealed class LoadedKernel(nint function)
+    {
+        public nint Function { get; } = function;
+
+        public int SharedBytes { get; set; } = DefaultSharedBytes;
+    }
+}
