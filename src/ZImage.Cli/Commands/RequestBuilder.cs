@@ -23,15 +23,11 @@ internal static class RequestBuilder
     /// <exception cref="UsageException">The first contradiction.</exception>
     public static void CheckConflicts(GenerateArguments arguments)
     {
-        // Most likely a variable that is not set.
         foreach ((string option, string? path) in ((string, string?)[])[
             ("--image", arguments.Image), ("--from-image", arguments.FromImage), ("--latents", arguments.Latents),
             ("--prompt-embeds", arguments.PromptEmbeds), ("--transformer", arguments.Transformer)])
         {
-            if (path?.Length == 0)
-            {
-                throw new UsageException($"{option}: the file name is empty", "name the file, or leave the option out");
-            }
+            ArgumentCheck.ThrowOnEmptyName(option, path);
         }
 
         if (arguments is { PromptIds: not null, PromptEmbeds: not null })
