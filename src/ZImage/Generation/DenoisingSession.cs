@@ -94,18 +94,13 @@ internal sealed class DenoisingSession : IDisposable
     public void Run(int index, string probeName, CancellationToken token)
     {
         using BackendRange range = model.Backend.Range(stepNames[index]);
+        cancellation = token;
         if (model.HasProbe)
         {
-            cancellation = token;
-            model.WithProbe(probeName, probe =>
-            {
-                Step(index, probe);
-                return true;
-            });
+            RunProbed(index, probeName);
             return;
         }
 
-        cancellation = token;
         steps[index].Replay();
     }
 
@@ -118,6 +113,14 @@ internal sealed class DenoisingSession : IDisposable
 
         memory.Dispose();
     }
+
+    // Apart from Run, because what its lambda captures is allocated at the start of the method.
+    private void RunProbed(int index, string probeName) =>
+        model.WithProbe(probeName, probe =>
+        {
+            Step(index, probe);
+            return true;
+        });
 
     private void Step(int index, ITensorProbe probe)
     {
