@@ -21,6 +21,6 @@ public sealed record PipelineOptions
     /// <summary>Whether a checkpoint tensor that the model does not know is reported as a warning instead of an error.</summary>
     public bool AllowUnknownTensors { get; init; }
 
-    /// <summary>Sees every named intermediate of every run, names prefixed by the part; null for none.</summary>
+    /// <summary>Sees every named intermediate of every run, in host memory, a probe for each stage; null for none.</summary>
     public Func<string, Tensors.ITensorProbe>? ProbeFactory { get; init; }
 }
