@@ -27,3 +27,15 @@ static __device__ __forceinline__ float block_sum(float x, float* scratch) {
     __syncthreads();
     return sum;
 }
+
+// Sum over the threads of a row, the same in each: one warp, or the whole block. `scratch` holds 32 floats that no other sum of the kernel uses,
+// so that one barrier is enough.
+static __device__ __forceinline__ float row_sum(float x, int row_threads, float* scratch) {
+    x = warp_sum(x);
+    if (row_threads == 32) return x;
+    if ((threadIdx.x & 31) == 0) scratch[threadIdx.x >> 5] = x;
+    __syncthreads();
+    float sum = 0.0f;
+    for (int i = 0; i < row_threads / 32; i++) sum += scratch[i];
+    return sum;
+}

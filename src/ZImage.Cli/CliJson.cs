@@ -12,6 +12,7 @@ namespace ZImage.Cli;
 [JsonSerializable(typeof(GenerateJson))]
 [JsonSerializable(typeof(TokenizeJson))]
 [JsonSerializable(typeof(NoiseJson))]
+[JsonSerializable(typeof(DoctorJson))]
 internal sealed partial class CliJson : JsonSerializerContext
 {
     /// <summary>One line of JSON; prompts stay readable in every script.</summary>
@@ -77,3 +78,49 @@ internal sealed record TokenizedPromptJson(string Prompt, string Text, int Count
 
 /// <summary>The result of <c>noise</c>.</summary>
 internal sealed record NoiseJson(string Path, string Tensor, IReadOnlyList<int> Shape, ulong Seed, string Rng);
+
+/// <summary>The result of <c>doctor</c>.</summary>
+internal sealed record DoctorJson
+{
+    /// <summary>Grows when the meaning of a field changes.</summary>
+    public int SchemaVersion { get; init; } = 1;
+
+    /// <summary>Whether the GPU can be used and every operator passes.</summary>
+    public bool Usable { get; init; }
+
+    /// <summary>Why it cannot; null where it can.</summary>
+    public string? Problem { get; init; }
+
+    /// <summary>What to do about it.</summary>
+    public string? Hint { get; init; }
+
+    public required IReadOnlyList<LibraryJson> Libraries { get; init; }
+
+    /// <summary>The newest CUDA that the driver runs; null without a driver.</summary>
+    public string? Driver { get; init; }
+
+    public int DeviceCount { get; init; }
+
+    public DeviceJson? Device { get; init; }
+
+    public CacheJson? Cache { get; init; }
+
+    public KernelsJson? Kernels { get; init; }
+
+    public IReadOnlyList<OperatorJson>? Operators { get; init; }
+}
+
+/// <summary>A native library: where it was loaded from, or what was tried.</summary>
+internal sealed record LibraryJson(string Name, string? Path, string? Problem);
+
+/// <summary>The device that was looked at.</summary>
+internal sealed record DeviceJson(string Name, string ComputeCapability, int Multiprocessors, long TotalBytes, long FreeBytes);
+
+/// <summary>The folder of compiled kernels and chosen algorithms.</summary>
+internal sealed record CacheJson(string Folder, int Files, long Bytes);
+
+/// <summary>How the kernels came to be.</summary>
+internal sealed record KernelsJson(string Architecture, int Families, int FromCache, double Ms, IReadOnlyList<string> Warnings);
+
+/// <summary>An operator against the processor; the message stands in place of the numbers where it did not run.</summary>
+internal sealed record OperatorJson(string Name, bool Passes, double? Error, double? Bound, string? Message);

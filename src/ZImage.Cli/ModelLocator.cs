@@ -1,3 +1,5 @@
+using ZImage.Weights;
+
 namespace ZImage.Cli;
 
 /// <summary>Where the checkpoint of a run comes from: the option, then the environment, then the model beside the program.</summary>
@@ -26,7 +28,7 @@ internal static class ModelLocator
             throw new UsageException("no model: neither --model nor ZIMAGE_MODEL names a checkpoint folder", Download);
         }
 
-        if (!Directory.Exists(path) && !File.Exists(path))
+        if (!SyntheticCheckpoint.IsName(path) && !Directory.Exists(path) && !File.Exists(path))
         {
             throw new ModelFormatException($"there is no '{path}' (from {source})", Download);
         }

@@ -3,10 +3,10 @@ namespace ZImage.Cli;
 /// <summary>The names of a request's pictures.</summary>
 internal static class OutputNames
 {
-    /// <summary>One path for each picture.</summary>
+    /// <summary>One path for each picture from <paramref name="first"/> on.</summary>
     /// <exception cref="InvalidRequestException">An unknown field in the name, or another extension than .png.</exception>
     /// <exception cref="UsageException">A field that only the model could fill in.</exception>
-    public static IReadOnlyList<string> For(string? output, GenerationRequest request, int pictures)
+    public static IReadOnlyList<string> For(string? output, GenerationRequest request, int first, int pictures)
     {
         if (output is not null
             && ((request.Width is null && output.Contains("{width", StringComparison.Ordinal))
@@ -15,7 +15,7 @@ internal static class OutputNames
             throw new UsageException($"--output: '{output}' names the size, which is not known before the model is loaded", "give -W and -H");
         }
 
-        PictureFacts[] facts = [.. Enumerable.Range(0, pictures).Select(i => new PictureFacts(
+        PictureFacts[] facts = [.. Enumerable.Range(first, pictures).Select(i => new PictureFacts(
             request.Prompts[i / request.ImagesPerPrompt],
             request.Seed!.Value,
             request.Width ?? 0,

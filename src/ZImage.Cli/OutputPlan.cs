@@ -8,6 +8,9 @@ internal sealed record OutputPlan
     /// <summary>The pictures in order; empty where the only picture goes to standard output.</summary>
     public required IReadOnlyList<string> Pictures { get; init; }
 
+    /// <summary>The only picture of the batch that is written; null for all.</summary>
+    public int? Only { get; init; }
+
     /// <summary>Whether the only picture goes to standard output.</summary>
     public bool ToStandardOutput { get; init; }
 
@@ -21,9 +24,11 @@ internal sealed record OutputPlan
 
     /// <summary>Names all files and checks that each can be written.</summary>
     /// <exception cref="UsageException">One cannot, or two of them are the same file.</exception>
-    public static OutputPlan Create(Commands.GenerateArguments arguments, GenerationRequest request, CommandContext context)
+    public static OutputPlan Create(Commands.GenerateArguments arguments, GenerationRequest request, CommandContext context, int? only = null)
     {
         int pictures = request.Prompts.Count * request.ImagesPerPrompt;
+        only = only < pictures ? only : null;
+        pictures = only is null ? pictures : 1;
         bool toStandardOutput = arguments.Output == "-";
         if (toStandardOutput)
         {
@@ -32,7 +37,8 @@ internal sealed record OutputPlan
 
         OutputPlan plan = new()
         {
-            Pictures = toStandardOutput ? [] : OutputNames.For(arguments.Output, request, pictures),
+            Pictures = toStandardOutput ? [] : OutputNames.For(arguments.Output, request, only ?? 0, pictures),
+            Only = only,
             ToStandardOutput = toStandardOutput,
             Latents = arguments.SaveLatents,
             PromptEmbeds = arguments.SavePromptEmbeds,
@@ -42,6 +48,9 @@ internal sealed record OutputPlan
         plan.Check();
         return plan;
     }
+
+    /// <summary>The pictures of a result that are written, as many as <see cref="Pictures"/>.</summary>
+    public IReadOnlyList<GeneratedImage> Chosen(GenerationResult result) => Only is int index ? [result.Images[index]] : result.Images;
 
     private static void CheckStandardOutput(Commands.GenerateArguments arguments, int pictures, CommandContext context)
     {

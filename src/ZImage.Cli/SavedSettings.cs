@@ -15,6 +15,10 @@ internal sealed class SavedSettings
         this.path = path;
     }
 
+    /// <summary>The warning of a replay with another checkpoint than the picture's; null where it has the same name.</summary>
+    public string? CheckModel(string model) =>
+        metadata.Model == model ? null : $"'{path}' was drawn by the model '{metadata.Model}'; this is '{model}', and the picture may differ";
+
     /// <summary>Reads them.</summary>
     /// <exception cref="ImageFormatException">The file is missing, or no PNG.</exception>
     /// <exception cref="InvalidRequestException">The picture holds no settings of ours.</exception>
@@ -38,6 +42,15 @@ internal sealed class SavedSettings
 
         return metadata.ToRequest();
     }
+
+    /// <summary>
+    /// The place of this picture in its batch: the batch is drawn again, because all of it shares one noise, and this picture alone is written.
+    /// Null where <c>--count</c> or new prompts ask for a batch of their own.
+    /// </summary>
+    public int? OnlyPicture(GenerateArguments arguments) =>
+        arguments is { Count: null, Prompts: [], PromptIds: null } && (arguments.PromptEmbeds is null || metadata.PromptEmbeds is not null)
+            ? metadata.Index
+            : null;
 
     private void Compare(ExternalFile? stored, string? given, string option, bool isReplaced, List<string> warnings)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Reflection;
 using System.Runtime.CompilerServices;
@@ -22,18 +23,13 @@ public static class NativeLibraryResolver
     public const string CublasLt = "cublasLt";
 
     private static readonly Lock s_lock = new();
-    private static readonly Dictionary<string, (nint Handle, string? Path)> s_loaded = [];
+    private static readonly ConcurrentDictionary<string, (nint Handle, string? Path)> s_loaded = [];
 
     /// <summary>The file that a library was loaded from.</summary>
     /// <param name="library">One of the constants of this class.</param>
     /// <returns>Its path; null as long as the library is not loaded.</returns>
-    public static string? LoadedPath(string library)
-    {
-        lock (s_lock)
-        {
-            return s_loaded.TryGetValue(NativeLibraryNames.Of(library).Library, out (nint Handle, string? Path) entry) ? entry.Path : null;
-        }
-    }
+    public static string? LoadedPath(string library) =>
+        s_loaded.TryGetValue(NativeLibraryNames.Of(library).Library, out (nint Handle, string? Path) entry) ? entry.Path : null;
 
     /// <summary>Loads a library if it is not loaded yet, and says whether it is there now.</summary>
     /// <param name="library">One of the constants of this class.</param>
@@ -72,10 +68,17 @@ public static class NativeLibraryResolver
     // A failure is not remembered: a program may install or set what is missing and ask again.
     private static nint Handle(NativeLibraryNames names, out NativeLibraryNotFoundException? failure)
     {
+        failure = null;
+
+        // Without the lock: calls of one library go on while another is being loaded.
+        if (s_loaded.TryGetValue(names.Library, out (nint Handle, string? Path) entry))
+        {
+            return entry.Handle;
+        }
+
         lock (s_lock)
         {
-            failure = null;
-            if (s_loaded.TryGetValue(names.Library, out (nint Handle, string? Path) entry))
+            if (s_loaded.TryGetValue(names.Library, out entry))
             {
                 return entry.Handle;
             }
@@ -88,7 +91,7 @@ public static class NativeLibraryResolver
             }
             else
             {
-                s_loaded.Add(names.Library, (handle, path));
+                s_loaded[names.Library] = (handle, path);
             }
 
             return handle;

@@ -18,9 +18,15 @@ public sealed record PipelineOptions
     /// <summary>A single .safetensors file (diffusers, ComfyUI or original names) to use instead of the folder's transformer; null for the folder's own.</summary>
     public string? TransformerFile { get; init; }
 
+    /// <summary>A folder with tokenizer.json to use instead of the checkpoint's; a synthetic checkpoint has none of its own. Null for the checkpoint's own.</summary>
+    public string? TokenizerFolder { get; init; }
+
     /// <summary>Whether a checkpoint tensor that the model does not know is reported as a warning instead of an error.</summary>
     public bool AllowUnknownTensors { get; init; }
 
     /// <summary>Sees every named intermediate of every run, in host memory, a probe for each stage; null for none.</summary>
     public Func<string, Tensors.ITensorProbe>? ProbeFactory { get; init; }
+
+    /// <summary>Puts something in front of the backend that computes; null for nothing.</summary>
+    internal Func<Backends.IBackend, Backends.IBackend>? BackendDecorator { get; init; }
 }

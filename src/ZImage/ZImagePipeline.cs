@@ -29,7 +29,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
         Warnings = deviceWarning is null ? model.Warnings : [deviceWarning, .. model.Warnings];
     }
 
-    /// <summary>What the checkpoint calls itself: its folder's name.</summary>
+    /// <summary>What the checkpoint calls itself: its folder's name, and the transformer's file where that is another.</summary>
     public string ModelName => model.Name;
 
     /// <summary>Device that computes: <c>cpu</c>, or such as <c>cuda:0 (NVIDIA H200)</c>.</summary>
@@ -42,7 +42,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     public GenerationDefaults Defaults => model.Defaults;
 
     /// <summary>Loads a checkpoint in the diffusers layout. Weights are mapped, not copied: the file's pages are read when they are first used.</summary>
-    /// <param name="path">Folder with model_index.json and the parts' folders.</param>
+    /// <param name="path">Folder with model_index.json and the parts' folders; or <c>synthetic:turbo:K</c>, a full-size model with weights made from the number K.</param>
     /// <param name="options">Device and threads.</param>
     /// <param name="cancellationToken">Stops loading between the parts.</param>
     /// <exception cref="ModelFormatException">The checkpoint is missing, broken or of another kind.</exception>
@@ -56,8 +56,14 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
         {
             string? deviceWarning = null;
             LoadedModel model = await thread.RunAsync(
-                () => LoadedModel.Load(path, options, BackendChoice.Open(options, out deviceWarning), cancellationToken), cancellationToken).ConfigureAwait(false);
+                () => LoadedModel.Load(path, options, OpenBackend(), cancellationToken), cancellationToken).ConfigureAwait(false);
             return new ZImagePipeline(thread, model, deviceWarning);
+
+            IBackend OpenBackend()
+            {
+                IBackend backend = BackendChoice.Open(options, out deviceWarning);
+                return options.BackendDecorator?.Invoke(backend) ?? backend;
+            }
         }
         catch
         {
@@ -107,6 +113,13 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
             await linked.CancelAsync().ConfigureAwait(false);
             await run.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>Runs work with the model on the engine's thread, between requests: measurements and tests.</summary>
+    internal Task<T> UseAsync<T>(Func<LoadedModel, T> work, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(disposed != 0, this);
+        return thread.RunAsync(() => work(model), cancellationToken);
     }
 
     /// <summary>Waits for the requests under way and frees the model.</summary>

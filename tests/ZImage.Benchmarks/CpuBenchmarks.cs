@@ -66,6 +66,7 @@ internal sealed class CpuBenchmarks : IDisposable
         Console.WriteLine("| operator | best ms | median ms | rate | of peak |");
         Console.WriteLine("| --- | ---: | ---: | ---: | ---: |");
         benchmarks.Linear();
+        benchmarks.Attention();
         benchmarks.Conv2d();
         benchmarks.GroupNorm();
         return 0;
@@ -100,6 +101,34 @@ internal sealed class CpuBenchmarks : IDisposable
         Tensor input = new(x, DType.F32, new Shape(rows, inputs)), output = new(y, DType.F32, new Shape(rows, outputs));
         double bytes = w.Bytes + x.Bytes + y.Bytes;
         Measure(name, 2.0 * rows * outputs * inputs, bytes, () => backend.Linear(input, weight, output));
+    }
+
+    private void Attention()
+    {
+        // A prompt of the text encoder; the transformer at 512x512 and at 1024x1024.
+        Attention(512, new AttentionHeads(32, 8, 128, Causal: true));
+        Attention(1056, new AttentionHeads(30, 30, 128, Causal: false));
+        Attention(4160, new AttentionHeads(30, 30, 128, Causal: false));
+    }
+
+    private void Attention(int rows, AttentionHeads heads)
+    {
+        string name = $"Attention{(heads.Causal ? " causal" : "")} {rows} rows, {heads.Heads} heads of {heads.HeadDim}";
+        if (!IsWanted(name))
+        {
+            return;
+        }
+
+        int width = heads.Heads * heads.HeadDim, keyWidth = heads.KeyHeads * heads.HeadDim;
+        using TensorStorage q = Random(DType.F32, (long)rows * width), y = Random(DType.F32, (long)rows * width);
+        using TensorStorage k = Random(DType.F32, (long)rows * keyWidth), v = Random(DType.F32, (long)rows * keyWidth);
+        Tensor queries = new(q, DType.F32, new Shape(rows, width)), output = new(y, DType.F32, new Shape(rows, width));
+        Tensor keys = new(k, DType.F32, new Shape(rows, keyWidth)), values = new(v, DType.F32, new Shape(rows, keyWidth));
+        AttentionSpan[] spans = [new AttentionSpan(0, rows)];
+
+        // Scores and their product with the values; a causal mask leaves half of both.
+        double operations = 4.0 * rows * rows * width / (heads.Causal ? 2 : 1);
+        Measure(name, operations, 2 * (q.Bytes + k.Bytes), () => backend.Attention(queries, keys, values, output, heads, spans));
     }
 
     private void Conv2d()

@@ -20,6 +20,8 @@ internal static class CommandTree
             TokenizeCommand.Create(context),
             InfoCommand.Create(context),
             NoiseCommand.Create(context),
+            BenchCommand.Create(context),
+            DoctorCommand.Create(context),
         };
         foreach (Option option in root.Options)
         {

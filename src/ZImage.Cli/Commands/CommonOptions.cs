@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using ZImage.Sampling;
+using ZImage.Weights;
 
 namespace ZImage.Cli.Commands;
 
@@ -8,7 +9,33 @@ namespace ZImage.Cli.Commands;
 internal static class CommonOptions
 {
     public static Option<string> Model() =>
-        Text("--model", "-m", "DIR", "Checkpoint folder in the diffusers layout [env: ZIMAGE_MODEL]");
+        Text("--model", "-m", "DIR", "Checkpoint folder in the diffusers layout, or synthetic:turbo:K [env: ZIMAGE_MODEL]");
+
+    public static Option<string> Tokenizer() => Text(
+        "--tokenizer", null, "DIR", "Folder with tokenizer.json to use instead of the checkpoint's; a synthetic one has none [env: ZIMAGE_QWEN3_TOKENIZER]");
+
+    /// <summary>The tokenizer to use: the option; for a checkpoint without one, what the environment names; null for the checkpoint's own.</summary>
+    public static string? TokenizerFolder(string? option, string model, Func<string, string?> environment) =>
+        !string.IsNullOrEmpty(option) ? option
+        : SyntheticCheckpoint.IsName(model) && environment("ZIMAGE_QWEN3_TOKENIZER") is { Length: > 0 } folder ? folder
+        : null;
+
+    public static Option<string> Transformer() => Text(
+        "--transformer", null, "FILE", "Transformer from one .safetensors file (diffusers, ComfyUI or original names) in place of the folder's");
+
+    public static Option<string> Device() =>
+        Text("--device", null, "NAME", "auto, cpu, cuda or cuda:N; auto is the first usable GPU, else cpu [default: auto] [env: ZIMAGE_DEVICE]");
+
+    public static Option<string> Precision() => new("--precision")
+    {
+        Description = "On a GPU bf16, or f32 for comparisons [default: bf16]",
+        HelpName = "NAME",
+    };
+
+    public static Option<double?> MemoryLimit() => Number("--memory-limit", 0.001, 1e6, "GiB of GPU memory to use at most [default: all that is free]");
+
+    /// <summary>GiB as bytes.</summary>
+    public static long? Bytes(double? gibibytes) => gibibytes is double value ? (long)(value * (1L << 30)) : null;
 
     public static Option<bool> Json() => Flag("--json", "Write one JSON object to standard output, and errors as JSON to standard error");
 
@@ -62,13 +89,9 @@ internal static class CommonOptions
     {
         string? variable = environment("ZIMAGE_DEVICE");
         string device = option ?? (string.IsNullOrEmpty(variable) ? "auto" : variable);
-        return device switch
-        {
-            "auto" or "cpu" => device,
-            _ when device == "cuda" || device.StartsWith("cuda:", StringComparison.Ordinal) => throw new DeviceException(
-                $"device '{device}' is not available: this version computes on the processor", "use --device cpu"),
-            _ => throw new UsageException($"--device: '{device}' is not one of auto, cpu"),
-        };
+        bool known = device is "auto" or "cpu" or "cuda"
+            || (device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _));
+        return known ? device : throw new UsageException($"--device: '{device}' is not one of auto, cpu, cuda, cuda:N");
     }
 
     private static string[] Aliases(string? alias) => alias is null ? [] : [alias];

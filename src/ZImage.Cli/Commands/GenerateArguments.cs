@@ -13,6 +13,10 @@ internal sealed record GenerateArguments
 
     public string? Model { get; init; }
 
+    public string? Tokenizer { get; init; }
+
+    public string? Transformer { get; init; }
+
     public int? Width { get; init; }
 
     public int? Height { get; init; }
@@ -60,6 +64,10 @@ internal sealed record GenerateArguments
     public bool NoMetadata { get; init; }
 
     public string Device { get; init; } = "auto";
+
+    public string Precision { get; init; } = "bf16";
+
+    public long? MemoryLimit { get; init; }
 
     public int Threads { get; init; }
 

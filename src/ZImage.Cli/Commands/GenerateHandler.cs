@@ -15,12 +15,12 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
         RequestBuilder.CheckConflicts(arguments);
         string model = ModelLocator.Locate(arguments.Model, context.Environment);
         IReadOnlyList<string> prompts = await PromptSource.ReadAsync(arguments.Prompts, context, cancellationToken).ConfigureAwait(false);
+        RequestBuilder.CheckPrompts(prompts, arguments);
         List<string> warnings = [];
-        GenerationRequest stored = arguments.FromImage is null
-            ? new GenerationRequest([])
-            : SavedSettings.Read(arguments.FromImage).RequestFor(arguments, warnings);
+        SavedSettings? saved = arguments.FromImage is null ? null : SavedSettings.Read(arguments.FromImage);
+        GenerationRequest stored = saved?.RequestFor(arguments, warnings) ?? new GenerationRequest([]);
         GenerationRequest request = RequestBuilder.Build(arguments, prompts, ReadInputs(), stored);
-        OutputPlan plan = OutputPlan.Create(arguments, request, context);
+        OutputPlan plan = OutputPlan.Create(arguments, request, context, saved?.OnlyPicture(arguments));
         warnings.ForEach(Warn);
         if (arguments is { Seed: null, Json: false, Quiet: false } && stored.Seed is null)
         {
@@ -31,7 +31,8 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
             context,
             RunDisplay.StyleFor(context, arguments.Quiet, arguments.Json),
             display => DrawAsync(model, request, plan, display, cancellationToken)).ConfigureAwait(false);
-        foreach (string warning in run.Warnings)
+        IEnumerable<string> modelWarnings = saved?.CheckModel(run.ModelName) is { } other ? [other] : [];
+        foreach (string warning in modelWarnings.Concat(run.Warnings))
         {
             Warn(warning);
             warnings.Add(warning);
@@ -63,7 +64,7 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
     {
         display.Loading(model);
         long start = context.Clock.GetTimestamp();
-        IEngineSession session = await context.Engine.LoadAsync(model, Options(plan), cancellationToken).ConfigureAwait(false);
+        IEngineSession session = await context.Engine.LoadAsync(model, Options(model, plan), cancellationToken).ConfigureAwait(false);
         await using (session.ConfigureAwait(false))
         {
             TimeSpan load = context.Clock.GetElapsedTime(start);
@@ -73,10 +74,14 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
         }
     }
 
-    private PipelineOptions Options(OutputPlan plan) => new()
+    private PipelineOptions Options(string model, OutputPlan plan) => new()
     {
         Device = arguments.Device,
+        Precision = arguments.Precision,
+        DeviceMemoryLimit = arguments.MemoryLimit,
         Threads = arguments.Threads,
+        TokenizerFolder = CommonOptions.TokenizerFolder(arguments.Tokenizer, model, context.Environment),
+        TransformerFile = arguments.Transformer,
         AllowUnknownTensors = arguments.AllowUnknownTensors,
         ProbeFactory = plan.DumpFolder is string folder ? Dumps(folder, plan.Force) : null,
     };
@@ -130,7 +135,7 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
             new GenerateJson
             {
                 Model = run.ModelName,
-                Images = [.. run.Result.Images.Select((image, i) =>
+                Images = [.. plan.Chosen(run.Result).Select((image, i) =>
                     new ImageJson(plan.Pictures[i], image.Index, image.PromptIndex, image.Image.Width, image.Image.Height))],
                 Seed = request.Seed,
                 Width = request.Width,

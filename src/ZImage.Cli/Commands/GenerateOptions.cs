@@ -13,6 +13,8 @@ internal sealed class GenerateOptions
     };
 
     private readonly Option<string> model = CommonOptions.Model();
+    private readonly Option<string> tokenizer = CommonOptions.Tokenizer();
+    private readonly Option<string> transformer = CommonOptions.Transformer();
     private readonly Option<string> output = CommonOptions.Text(
         "--output", "-o", "FILE", "Picture to write (PNG), numbered where there are several; - streams it [default: from prompt and seed]");
 
@@ -75,7 +77,9 @@ internal sealed class GenerateOptions
         CustomParser = Parsers.Ints(0),
     };
 
-    private readonly Option<string> device = CommonOptions.Text("--device", null, "NAME", "auto or cpu [default: auto] [env: ZIMAGE_DEVICE]");
+    private readonly Option<string> device = CommonOptions.Device();
+    private readonly Option<string> precision = CommonOptions.Precision();
+    private readonly Option<double?> memoryLimit = CommonOptions.MemoryLimit();
     private readonly Option<int?> threads = CommonOptions.Int(
         "--threads", null, 0, 1024, "Processor threads; 0 for all [default: 0] [env: ZIMAGE_THREADS]");
 
@@ -93,9 +97,9 @@ internal sealed class GenerateOptions
     /// <summary>All of them, in the order of the help.</summary>
     public IEnumerable<Option> All =>
     [
-        prompt, model, output, width, height, steps, seed, count, guidance, negativePrompt, cfgNormalization, cfgTruncation, sigmas,
+        prompt, model, transformer, output, width, height, steps, seed, count, guidance, negativePrompt, cfgNormalization, cfgTruncation, sigmas,
         image, strength, posterior, fromImage, rng, rngMultiprocessors, latents, saveLatents, promptEmbeds, savePromptEmbeds, promptIds,
-        device, threads, allowUnknownTensors, dumpTensors, force, noMetadata, json, quiet,
+        device, precision, memoryLimit, threads, tokenizer, allowUnknownTensors, dumpTensors, force, noMetadata, json, quiet,
     ];
 
     /// <summary>What the command line says.</summary>
@@ -105,6 +109,8 @@ internal sealed class GenerateOptions
         NegativePrompt = parse.GetValue(negativePrompt),
         PromptIds = parse.GetValue(promptIds),
         Model = parse.GetValue(model),
+        Tokenizer = parse.GetValue(tokenizer),
+        Transformer = parse.GetValue(transformer),
         Width = parse.GetValue(width),
         Height = parse.GetValue(height),
         Steps = parse.GetValue(steps),
@@ -129,6 +135,8 @@ internal sealed class GenerateOptions
         Force = parse.GetValue(force),
         NoMetadata = parse.GetValue(noMetadata),
         Device = CommonOptions.Device(parse.GetValue(device), context.Environment),
+        Precision = parse.GetValue(precision) ?? "bf16",
+        MemoryLimit = CommonOptions.Bytes(parse.GetValue(memoryLimit)),
         Threads = CommonOptions.Threads(parse.GetValue(threads), context.Environment),
         AllowUnknownTensors = parse.GetValue(allowUnknownTensors),
         Json = parse.GetValue(json),

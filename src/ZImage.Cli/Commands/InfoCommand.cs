@@ -16,11 +16,12 @@ internal static class InfoCommand
             Arity = ArgumentArity.ZeroOrOne,
         };
         Option<string> model = CommonOptions.Model();
+        Option<string> transformer = CommonOptions.Transformer();
         Option<int?> width = CommonOptions.Int("--width", "-W", 1, 65536, "Width in pixels that the memory is told for [default: the model's own]");
         Option<int?> height = CommonOptions.Int("--height", "-H", 1, 65536, "Height in pixels that the memory is told for [default: the model's own]");
         Option<bool> tensors = CommonOptions.Flag("--tensors", "List every tensor");
         Option<bool> json = CommonOptions.Json();
-        Command command = new("info", "Show what a checkpoint needs, or how a picture was made") { subject, model, width, height, tensors, json };
+        Command command = new("info", "Show what a checkpoint needs, or how a picture was made") { subject, model, transformer, width, height, tensors, json };
         command.SetAction((parse, _) =>
         {
             string? path = parse.GetValue(subject);
@@ -36,7 +37,7 @@ internal static class InfoCommand
             else
             {
                 string location = ModelLocator.Locate(path ?? parse.GetValue(model), context.Environment, path is null ? "--model" : "the command line");
-                ModelInfo checkpoint = ModelInfo.Read(location, parse.GetValue(tensors));
+                ModelInfo checkpoint = ModelInfo.Read(location, parse.GetValue(tensors), parse.GetValue(transformer));
                 int side = checkpoint.Vae?.SampleSize ?? CheckpointInfo.DefaultSide;
                 CheckpointInfo info = new(context, checkpoint, parse.GetValue(width) ?? side, parse.GetValue(height) ?? side);
                 if (parse.GetValue(json))

@@ -51,6 +51,18 @@ internal static class RequestBuilder
         }
     }
 
+    /// <summary>Refuses a prompt without a word in it: most likely an unset variable or a command that gave nothing.</summary>
+    /// <exception cref="UsageException">One is empty, and no embeddings stand for it.</exception>
+    public static void CheckPrompts(IReadOnlyList<string> prompts, GenerateArguments arguments)
+    {
+        if (arguments is { PromptEmbeds: null, PromptIds: null } && prompts.Any(string.IsNullOrWhiteSpace))
+        {
+            throw new UsageException(
+                "--prompt: the prompt is empty",
+                "say what to draw; for the picture of no words, give the ids that `zimage tokenize -p=` prints to --prompt-ids");
+        }
+    }
+
     /// <summary>The request; every option that is given wins over <paramref name="stored"/>.</summary>
     /// <param name="arguments">The command line.</param>
     /// <param name="prompts">Its prompts, standard input read.</param>

@@ -8,18 +8,19 @@ internal sealed class ResultWriter(CommandContext context, GenerateArguments arg
     /// <summary>Writes everything; between files it can be stopped.</summary>
     public void Write(GenerationResult result, MetadataSources sources, CancellationToken cancellationToken)
     {
+        IReadOnlyList<GeneratedImage> images = plan.Chosen(result);
         if (plan.ToStandardOutput)
         {
             using Stream output = context.OpenOutput();
-            PngWriter.Write(output, result.Images[0].Image, Texts(result, result.Images[0], sources));
+            PngWriter.Write(output, images[0].Image, Texts(result, images[0], sources));
             output.Flush();
         }
         else
         {
-            for (int i = 0; i < result.Images.Count; i++)
+            for (int i = 0; i < images.Count; i++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                GeneratedImage image = result.Images[i];
+                GeneratedImage image = images[i];
                 IReadOnlyList<PngText> texts = Texts(result, image, sources);
                 AtomicFile.Write(plan.Pictures[i], plan.Force, stream => PngWriter.Write(stream, image.Image, texts));
             }

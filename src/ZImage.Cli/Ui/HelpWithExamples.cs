@@ -53,6 +53,20 @@ internal sealed class HelpWithExamples : SynchronousCommandLineAction
           zimage generate -p "a red fox" --latents noise.safetensors -o fox.png
         """;
 
+    private const string Bench = """
+        Examples:
+          zimage bench -m synthetic:turbo:0 --size 512x512 --size 1024x1024
+          zimage bench -m Z-Image-Turbo --json > ours.json
+          zimage bench --kernels
+          zimage bench --report ours.json reference.json
+        """;
+
+    private const string Doctor = """
+        Examples:
+          zimage doctor
+          zimage doctor --device cuda:1 --json
+        """;
+
     private readonly HelpAction help;
 
     /// <summary>Wraps <paramref name="help"/> at <paramref name="width"/> columns.</summary>
@@ -69,15 +83,20 @@ internal sealed class HelpWithExamples : SynchronousCommandLineAction
     public override int Invoke(ParseResult parseResult)
     {
         help.Invoke(parseResult);
-        string examples = parseResult.CommandResult.Command.Name switch
-        {
-            "generate" => Generate,
-            "tokenize" => Tokenize,
-            "info" => Info,
-            "noise" => Noise,
-            _ => Root,
-        };
-        parseResult.InvocationConfiguration.Output.WriteLine(examples);
+        parseResult.InvocationConfiguration.Output.WriteLine(Examples(parseResult.CommandResult.Command.Name));
         return ExitCodes.Ok;
     }
+
+    /// <summary>What follows the library's help of a command.</summary>
+    /// <param name="command">A subcommand's name; anything else is the tool itself.</param>
+    internal static string Examples(string command) => command switch
+    {
+        "generate" => Generate,
+        "tokenize" => Tokenize,
+        "info" => Info,
+        "noise" => Noise,
+        "bench" => Bench,
+        "doctor" => Doctor,
+        _ => Root,
+    };
 }

@@ -21,6 +21,12 @@ public interface IBackend : IDisposable
     /// <summary>The device for messages and metadata: <c>cpu</c>, or such as <c>cuda:0 (NVIDIA H200)</c>.</summary>
     string DeviceName => Name;
 
+    /// <summary>
+    /// Whether operators may still be under way when their call returns. On such a backend memory is dear to take and to give back, so what a run
+    /// needed stays for the next one while there is room.
+    /// </summary>
+    bool IsAsynchronous { get; }
+
     /// <summary>Type of activations: F32 on the processor.</summary>
     DType ActivationType { get; }
 

@@ -152,6 +152,40 @@ internal static class OperatorChecks
         }
     }
 
+    public static void Conv2d(DType type, Tensor x, ConvWeight weight, ConvMode mode, Tensor residual, Tensor y)
+    {
+        ArgumentNullException.ThrowIfNull(weight);
+        Shape w = weight.Weight.Shape;
+        bool fits = w.Rank == 4 && w[1] == w[2] && (w[1] == 3 || (w[1] == 1 && mode == ConvMode.Same)) && w[3] > 0 && weight.Weight.IsDense
+            && weight.Weight.DType.IsWeightType() && IsVector(weight.Bias, w[0]) && IsDense(x, type, 4) && x.Shape[3] == w[3] && IsDense(y, type, 4);
+        if (fits)
+        {
+            (int height, int width) = (x.Shape[1], x.Shape[2]);
+            Shape expected = mode switch
+            {
+                ConvMode.Upsample2 => new(x.Shape[0], 2 * height, 2 * width, w[0]),
+                ConvMode.Downsample2 => new(x.Shape[0], height / 2, width / 2, w[0]),
+                _ => new(x.Shape[0], height, width, w[0]),
+            };
+            fits = y.Shape == expected && (mode != ConvMode.Downsample2 || ((height | width) & 1) == 0)
+                && (residual.IsEmpty || (IsDense(residual, type, 4) && residual.Shape == expected));
+        }
+
+        if (!fits)
+        {
+            throw Misfit($"{nameof(Conv2d)} {mode}", ("x", x), ("weight", weight.Weight), ("bias", weight.Bias), ("residual", residual), ("y", y));
+        }
+    }
+
+    public static void GroupNorm(DType type, Tensor x, Tensor weight, Tensor bias, int groups, Tensor y)
+    {
+        if (!IsDense(x, type, 4) || !IsDense(y, type, 4) || y.Shape != x.Shape || groups < 1 || x.Shape[3] % groups != 0
+            || !IsVector(weight, x.Shape[3]) || !IsVector(bias, x.Shape[3]))
+        {
+            throw Misfit($"{nameof(GroupNorm)} with {groups} groups", ("x", x), ("weight", weight), ("bias", bias), ("y", y));
+        }
+    }
+
     public static void LatentsToChannelsLast(DType type, Tensor x, Tensor y)
     {
         if (!IsDense(x, DType.F32, 4) || !IsDense(y, type, 4) || y.Shape != new Shape(x.Shape[0], x.Shape[2], x.Shape[3], x.Shape[1]))

@@ -44,6 +44,7 @@ internal sealed class FinalLayer
     /// <param name="y">[rows, patch²·channels].</param>
     public void Forward(Tensor x, Tensor scale, Tensor scratch, Tensor y)
     {
+        using BackendRange range = backend.Range("all_final_layer");
         backend.LayerNorm(x, scale, NormEps, scratch);
         backend.Linear(scratch, linear, y);
     }

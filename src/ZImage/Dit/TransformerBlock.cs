@@ -105,6 +105,7 @@ internal sealed class TransformerBlock
         in BlockBuffers buffers,
         ITensorProbe probe)
     {
+        using BackendRange range = backend.Range(name);
         int rows = x.Shape[0];
         int dim = config.Dim;
         Tensor qkv = buffers.Qkv.Slice(0, rows);

@@ -1,6 +1,6 @@
+using ZImage.Backends;
 using ZImage.Imaging;
 using ZImage.Tensors;
-using ZImage.Vae;
 
 namespace ZImage.Generation;
 
@@ -9,30 +9,33 @@ internal static class Decoding
 {
     public static GeneratedImage[] Run(GenerationPlan plan, HostTensor latents, LoadedModel model, GenerationObserver observer, CancellationToken cancellation)
     {
+        using BackendRange range = model.Backend.Range("decoder");
         Shape shape = latents.Shape;
         int perImage = shape[1] * shape[2] * shape[3];
         GeneratedImage[] images = new GeneratedImage[shape[0]];
         observer.Report(GenerationStage.Decoder, 0, images.Length);
-        AutoencoderKl vae = model.UseVae(model.Memory(plan).VaeBytes);
-        using Workspace memory = new(model.Backend);
-        for (int i = 0; i < images.Length; i++)
+        DecodingSession session = model.DecodingSession(shape[2], shape[3], model.Memory(plan).VaeBytes);
+        try
         {
-            cancellation.ThrowIfCancellationRequested();
-            Tensor item = memory.Rent(DType.F32, 1, shape[1], shape[2], shape[3]);
-            model.Backend.Upload(latents.Values.AsSpan(i * perImage, perImage), item);
-            byte[] rgb = new byte[plan.Width * plan.Height * 3];
-            model.WithProbe("vae_decoder", probe =>
+            for (int i = 0; i < images.Length; i++)
             {
-                Tensor pixels = vae.Decode(item, memory, probe, cancellation);
-                model.RequireFinite(pixels, "vae", "The decoded picture");
-                model.Backend.ToRgb8(pixels, rgb);
-                memory.Return(pixels);
-                return true;
-            });
-            memory.Return(item);
-            images[i] = new GeneratedImage(new ImageBuffer(plan.Width, plan.Height, rgb), i / plan.Request.ImagesPerPrompt, i);
-            observer.Report(images[i]);
-            observer.Report(GenerationStage.Decoder, i + 1, images.Length);
+                cancellation.ThrowIfCancellationRequested();
+                byte[] rgb = new byte[plan.Width * plan.Height * 3];
+                session.Run(latents.Values.AsSpan(i * perImage, perImage), rgb, cancellation);
+                images[i] = new GeneratedImage(new ImageBuffer(plan.Width, plan.Height, rgb), i / plan.Request.ImagesPerPrompt, i);
+                observer.Report(images[i]);
+                observer.Report(GenerationStage.Decoder, i + 1, images.Length);
+            }
+        }
+        catch
+        {
+            model.ReleaseDecodingSession();
+            throw;
+        }
+
+        if (!model.Backend.IsAsynchronous)
+        {
+            model.ReleaseDecodingSession();
         }
 
         return images;

@@ -18,6 +18,7 @@ internal static class Denoising
         GenerationObserver observer,
         CancellationToken cancellation)
     {
+        using BackendRange range = model.Backend.Range("denoising");
         float[] times = [.. Enumerable.Range(0, schedule.Steps).Select(schedule.ModelTime)];
         float[] sigmas = [.. schedule.Sigmas];
         float[] values = initial.Values;
@@ -68,9 +69,9 @@ internal static class Denoising
                 cancellation.ThrowIfCancellationRequested();
                 session.Run(step - first, model.HasProbe ? $"transformer.step-{step + 1:00}" : "", cancellation);
                 int underWay = backend.Pace();
-                if (underWay == 0)
+                if (underWay == 0 && !backend.IsFinite(session.Latents))
                 {
-                    model.RequireFinite(session.Latents, "transformer", $"The latents after step {step + 1}");
+                    throw model.NonFinite("transformer", $"The latents after step {step + 1}");
                 }
 
                 Report(step + 1 - underWay);

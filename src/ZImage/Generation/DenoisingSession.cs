@@ -37,6 +37,7 @@ internal sealed class DenoisingSession : IDisposable
     private readonly Tensor input;
     private readonly Tensor prediction;
     private readonly IRecordedWork[] steps;
+    private readonly string[] stepNames;
     private CancellationToken cancellation;
 
     public DenoisingSession(SessionKey key, LoadedModel model)
@@ -54,6 +55,7 @@ internal sealed class DenoisingSession : IDisposable
             run = model.WithProbe("transformer.plan", probe =>
                 model.Transformer.Model.Plan(key.TextTokens, key.Height, key.Width, key.Times, memory, probe));
             steps = new IRecordedWork[key.Times.Length];
+            stepNames = [.. Enumerable.Range(1, steps.Length).Select(step => $"step {step}")];
             for (int i = 0; i < steps.Length; i++)
             {
                 int step = i;
@@ -75,12 +77,15 @@ internal sealed class DenoisingSession : IDisposable
 
     /// <summary>Refines the text of a run.</summary>
     /// <param name="embeds">Text-encoder output [tokens, width] of each batch item.</param>
-    public void SetPrompts(IReadOnlyList<HostTensor> embeds) =>
+    public void SetPrompts(IReadOnlyList<HostTensor> embeds)
+    {
+        using BackendRange range = model.Backend.Range("text branch");
         model.WithProbe("transformer.text", probe =>
         {
             model.Transformer.Model.SetPrompts(run, embeds, probe);
             return true;
         });
+    }
 
     /// <summary>One step: network evaluation, guidance, Euler.</summary>
     /// <param name="index">Step of this stretch.</param>
@@ -88,19 +93,16 @@ internal sealed class DenoisingSession : IDisposable
     /// <param name="token">Looked at between blocks where operators run in their call.</param>
     public void Run(int index, string probeName, CancellationToken token)
     {
+        cancellation = token;
+        using BackendRange range = model.Backend.Range(stepNames[index]);
         if (model.HasProbe)
         {
-            cancellation = token;
-            model.WithProbe(probeName, probe =>
-            {
-                Step(index, probe);
-                return true;
-            });
-            return;
+            RunObserved(index, probeName);
         }
-
-        cancellation = token;
-        steps[index].Replay();
+        else
+        {
+            steps[index].Replay();
+        }
     }
 
     public void Dispose()
@@ -112,6 +114,14 @@ internal sealed class DenoisingSession : IDisposable
 
         memory.Dispose();
     }
+
+    // Apart from Run, because a lambda that captures a parameter allocates as its method begins, on whichever path.
+    private void RunObserved(int index, string probeName) =>
+        model.WithProbe(probeName, probe =>
+        {
+            Step(index, probe);
+            return true;
+        });
 
     private void Step(int index, ITensorProbe probe)
     {

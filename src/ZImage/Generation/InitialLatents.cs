@@ -1,3 +1,4 @@
+using ZImage.Backends;
 using ZImage.Imaging;
 using ZImage.Sampling;
 using ZImage.Tensors;
@@ -11,6 +12,7 @@ internal static class InitialLatents
     public static HostTensor Create(
         GenerationPlan plan, NoiseSchedule schedule, LoadedModel model, GenerationObserver observer, CancellationToken cancellation)
     {
+        using BackendRange range = model.Backend.Range("initial latents");
         GenerationRequest request = plan.Request;
         NoiseSource source = new(request);
         if (request.InitImage is null)

@@ -12,7 +12,9 @@ namespace ZImage.Generation;
 internal sealed class LoadedModel : IDisposable
 {
     private readonly PipelineOptions options;
+    private readonly Qwen2Tokenizer? tokenizer;
     private DenoisingSession? session;
+    private DecodingSession? decoding;
 
     private LoadedModel(string path, PipelineOptions options, IBackend backend, CancellationToken cancellation)
     {
@@ -27,7 +29,7 @@ internal sealed class LoadedModel : IDisposable
             Folder = folder;
             List<string> warnings = [];
             bool allow = options.AllowUnknownTensors;
-            Tokenizer = Qwen2Tokenizer.Load(folder.TokenizerFolder);
+            tokenizer = LoadTokenizer(folder, options.TokenizerFolder, warnings);
             cancellation.ThrowIfCancellationRequested();
             TextEncoder = textEncoder = new(folder.OpenTextEncoder(), backend, allow, warnings, weights => new Qwen3Encoder(folder.TextEncoder, weights, backend));
             Transformer = transformer = new(folder.OpenTransformer(), backend, allow, warnings, weights => new ZImageTransformer(folder.Transformer, weights, backend));
@@ -50,15 +52,13 @@ internal sealed class LoadedModel : IDisposable
         }
     }
 
-    /// <summary>What the checkpoint calls itself: its folder's name.</summary>
-    public string Name => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(Folder.Path)));
+    /// <summary>What the checkpoint calls itself: its folder's name, and the transformer's file where that is another.</summary>
+    public string Name => Folder.Name + (options.TransformerFile is { } file ? $" + {Path.GetFileName(file)}" : "");
 
     /// <summary>The folder and its configs.</summary>
     public ModelFolder Folder { get; }
 
     public IBackend Backend { get; }
-
-    public Qwen2Tokenizer Tokenizer { get; }
 
     public ModelPart<Qwen3Encoder> TextEncoder { get; }
 
@@ -77,6 +77,10 @@ internal sealed class LoadedModel : IDisposable
     /// <summary>Opens a checkpoint and places its weights; the backend belongs to the model from here on.</summary>
     public static LoadedModel Load(string path, PipelineOptions options, IBackend backend, CancellationToken cancellation) =>
         new(path, options, backend, cancellation);
+
+    /// <summary>The ids of a prompt; without a tokenizer, of its bytes.</summary>
+    public PromptTokens Tokenize(string text, int maxTokens) =>
+        tokenizer?.Tokenize(text, maxTokens) ?? StandInTokens.Of(text, Folder.TextEncoder.VocabSize, maxTokens);
 
     /// <summary>Places the parts while loading, where all of them fit; else each is placed when it is needed.</summary>
     private void PlaceParts()
@@ -142,6 +146,29 @@ internal sealed class LoadedModel : IDisposable
         return session;
     }
 
+    /// <summary>Memory and recording for decoding pictures of one size: those of the run before where that had the same size.</summary>
+    /// <param name="height">Rows of the latents.</param>
+    /// <param name="width">Columns of the latents.</param>
+    /// <param name="activationBytes">What a new one will take.</param>
+    public DecodingSession DecodingSession(int height, int width, long activationBytes)
+    {
+        if (decoding is null || decoding.Height != height || decoding.Width != width)
+        {
+            ReleaseDecodingSession();
+            UseVae(activationBytes);
+            decoding = new DecodingSession(height, width, this);
+        }
+
+        return decoding;
+    }
+
+    /// <summary>Frees the decoder's memory.</summary>
+    public void ReleaseDecodingSession()
+    {
+        decoding?.Dispose();
+        decoding = null;
+    }
+
     /// <summary>Frees the session's memory, after a failure or to make room.</summary>
     public void ReleaseSession()
     {
@@ -176,9 +203,14 @@ internal sealed class LoadedModel : IDisposable
             return;
         }
 
+        ReleaseDecodingSession();
         if (!forTextEncoder)
         {
-            TextEncoder.Release();
+            if (Backend.FreeBytes < bytes)
+            {
+                TextEncoder.Release();
+            }
+
             return;
         }
 
@@ -206,10 +238,10 @@ internal sealed class LoadedModel : IDisposable
         IReadOnlyList<string> broken = WeightCheck.FindNonFinite([.. weights.Tensors.Select(pair => KeyValuePair.Create(pair.Key, pair.Value.View))]);
         return broken.Count > 0
             ? new ModelFormatException(
-                $"{what} is NaN or infinite, because weights of {part} are: {string.Join(", ", broken.Take(20))}{(broken.Count > 20 ? $" and {broken.Count - 20} more" : "")}.",
+                $"{what} came out as NaN or infinity, because weights of {part} ({weights.Files?.Location ?? Folder.Path}) are that: {string.Join(", ", broken.Take(20))}{(broken.Count > 20 ? $" and {broken.Count - 20} more" : "")}.",
                 "The checkpoint is broken; download it again.")
             : new ModelFormatException(
-                $"{what} is NaN or infinite, though the weights of {part} are finite.",
+                $"{what} came out as NaN or infinity, though the weights of {part} are finite.",
                 "An activation overflowed: the weights do not belong together, or the inputs are extreme.");
     }
 
@@ -222,12 +254,30 @@ internal sealed class LoadedModel : IDisposable
         return new MemoryEstimate(0, wide.TextEncoderBytes * size / 4, wide.TransformerBytes * size / 4, wide.VaeBytes * size / 4);
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         session?.Dispose();
+        decoding?.Dispose();
         TextEncoder.Dispose();
         Transformer.Dispose();
         Vae.Dispose();
         Backend.Dispose();
+    }
+
+    private static Qwen2Tokenizer? LoadTokenizer(ModelFolder folder, string? other, List<string> warnings)
+    {
+        if (other is null && !folder.HasTokenizer)
+        {
+            warnings.Add($"{folder.Name} has no tokenizer: the bytes of a prompt stand in for its tokens. Name Qwen3's tokenizer, or give token ids.");
+            return null;
+        }
+
+        Qwen2Tokenizer loaded = Qwen2Tokenizer.Load(other ?? folder.TokenizerFolder);
+        return loaded.VocabularySize <= folder.TextEncoder.VocabSize
+            ? loaded
+            : throw new ModelFormatException(
+                $"The tokenizer has {loaded.VocabularySize} tokens, and the text encoder knows {folder.TextEncoder.VocabSize} (vocab_size).",
+                "The parts come from different models.");
     }
 }

@@ -1,3 +1,4 @@
+using ZImage.Backends;
 using ZImage.Tensors;
 using ZImage.Text;
 
@@ -14,10 +15,16 @@ internal static class PromptEncoding
     public static PromptEmbeddings Encode(
         GenerationPlan plan, LoadedModel model, List<string> warnings, GenerationObserver observer, CancellationToken cancellation)
     {
+        using BackendRange range = model.Backend.Range("text encoder");
         GenerationRequest request = plan.Request;
         int count = plan.PromptCount;
         int total = plan.UsesGuidance ? 2 * count : count;
         observer.Report(GenerationStage.TextEncoder, 0, total);
+        if (!plan.UsesGuidance && (!string.IsNullOrEmpty(request.NegativePrompt) || request.NegativePromptEmbeds is not null))
+        {
+            warnings.Add("The negative prompt has no effect without guidance.");
+        }
+
         HostTensor[] positive = new HostTensor[count];
         HostTensor[] negative = new HostTensor[plan.UsesGuidance ? count : 0];
         for (int i = 0; i < count; i++)
@@ -41,7 +48,7 @@ internal static class PromptEncoding
             cancellation.ThrowIfCancellationRequested();
             if (text is not null)
             {
-                PromptTokens tokens = model.Tokenizer.Tokenize(text, request.MaxSequenceLength);
+                PromptTokens tokens = model.Tokenize(text, request.MaxSequenceLength);
                 if (tokens.CutCount > 0)
                 {
                     string warning = $"The {what} has {tokens.Ids.Count + tokens.CutCount} tokens; {tokens.CutCount} beyond the limit of {request.MaxSequenceLength} were cut: \"{Shorten(tokens.CutText)}\".";

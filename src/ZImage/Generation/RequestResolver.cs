@@ -132,7 +132,7 @@ internal static class RequestResolver
         long available = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
         // The system hands out more memory than it has and then ends the process; a device refuses, and that is an error of its own.
-        if (model.Backend.Name == "cpu" && available > 0 && needed > available)
+        if (!model.Backend.IsAsynchronous && available > 0 && needed > available)
         {
             throw HostMemoryException.ForRun(needed, available);
         }

@@ -5,15 +5,21 @@ namespace ZImage.Tensors;
 /// <summary>A block of memory that tensors look into: host memory, a mapped file, or device memory.</summary>
 public abstract class TensorStorage : IDisposable
 {
+    private nint first;
+
     /// <summary>Creates storage over <paramref name="bytes"/> bytes at <paramref name="address"/>.</summary>
     protected TensorStorage(nint address, long bytes)
     {
-        Address = address;
+        first = address;
         Bytes = bytes;
     }
 
     /// <summary>First byte: a host or a device address, see <see cref="IsHost"/>.</summary>
-    public nint Address { get; protected set; }
+    public virtual nint Address
+    {
+        get => first;
+        protected set => first = value;
+    }
 
     /// <summary>Size in bytes.</summary>
     public long Bytes { get; }

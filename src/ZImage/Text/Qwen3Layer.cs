@@ -58,6 +58,7 @@ internal sealed class Qwen3Layer
     /// <param name="probe">Sees the intermediates.</param>
     public void Forward(Tensor x, Tensor cos, Tensor sin, ReadOnlySpan<AttentionSpan> spans, Qwen3Layer? next, in Buffers buffers, ITensorProbe probe)
     {
+        using BackendRange range = backend.Range(name);
         int queries = config.HeadCount * config.HeadDim;
         int keys = config.KeyValueHeadCount * config.HeadDim;
         backend.Linear(buffers.H, qkvProj, buffers.Qkv);

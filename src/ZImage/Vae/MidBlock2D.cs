@@ -8,6 +8,7 @@ namespace ZImage.Vae;
 internal sealed class MidBlock2D
 {
     private readonly string name;
+    private readonly string attentionName;
     private readonly VaeOperators ops;
     private readonly int channels;
     private readonly ResnetBlock2D resnet0;
@@ -20,6 +21,7 @@ internal sealed class MidBlock2D
     public MidBlock2D(string name, int channels, bool hasAttention, VaeOperators ops, WeightLoader weights)
     {
         this.name = name;
+        attentionName = name + ".attentions.0";
         this.ops = ops;
         this.channels = channels;
         this.hasAttention = hasAttention;
@@ -51,6 +53,7 @@ internal sealed class MidBlock2D
     /// <summary>x += to_out(attention(group_norm(x))).</summary>
     private void Attention(Tensor x, Workspace memory)
     {
+        using BackendRange range = ops.Backend.Range(attentionName);
         IBackend backend = ops.Backend;
         int rows = x.Shape[1] * x.Shape[2];
         Tensor normed = ops.Rent(memory, x.Shape[1], x.Shape[2], channels);

@@ -38,6 +38,7 @@ internal sealed class ResnetBlock2D
     /// </remarks>
     public Tensor Forward(Tensor x, Workspace memory, ITensorProbe probe)
     {
+        using BackendRange range = ops.Backend.Range(name);
         Tensor residual = x;
         Tensor normed;
         if (convShortcut is not null)

@@ -24,9 +24,6 @@ public sealed record MemoryEstimate(long WeightBytes, long TextEncoderBytes, lon
 /// </summary>
 public static class MemoryPlan
 {
-    /// <summary>Image and text tokens are each padded to a multiple of this.</summary>
-    public const int SequenceMultiple = 32;
-
     /// <summary>Text tokens that an estimate assumes where the prompt is not known: the longest prompt.</summary>
     public const int MaxTextTokens = 512;
 
@@ -116,5 +113,5 @@ public static class MemoryPlan
 
     private static int Latent(int pixels, AutoencoderKlConfig vae) => (pixels + vae.ScaleFactor - 1) / vae.ScaleFactor;
 
-    private static long Pad(long tokens) => (tokens + SequenceMultiple - 1) / SequenceMultiple * SequenceMultiple;
+    private static long Pad(long tokens) => (tokens + TokenLayout.SequenceMultiple - 1) / TokenLayout.SequenceMultiple * TokenLayout.SequenceMultiple;
 }

@@ -19,6 +19,7 @@ internal sealed class ModelFolder
         + "vae/ (config.json, *.safetensors) and scheduler/ (scheduler_config.json).";
 
     private readonly string? transformerFile;
+    private readonly SyntheticCheckpoint? synthetic;
 
     private ModelFolder(string path, string? transformerFile, ConfigReader? index)
     {
@@ -38,8 +39,27 @@ internal sealed class ModelFolder
         CheckParts();
     }
 
-    /// <summary>The folder.</summary>
+    private ModelFolder(SyntheticCheckpoint synthetic, string? transformerFile)
+    {
+        Path = synthetic.Name;
+        this.synthetic = synthetic;
+        this.transformerFile = transformerFile;
+        PipelineClass = "ZImagePipeline";
+        TextEncoder = synthetic.TextEncoder;
+        Transformer = synthetic.Transformer;
+        Vae = synthetic.Vae;
+        Scheduler = synthetic.Scheduler;
+        IsTurbo = true;
+    }
+
+    /// <summary>The folder, or the name of a synthetic checkpoint.</summary>
     public string Path { get; }
+
+    /// <summary>What the checkpoint calls itself: its folder's name.</summary>
+    public string Name => synthetic?.Name ?? System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+
+    /// <summary>Whether there is a tokenizer: a synthetic checkpoint has none.</summary>
+    public bool HasTokenizer => synthetic is null;
 
     /// <summary>The pipeline class that model_index.json names; null without.</summary>
     public string? PipelineClass { get; }
@@ -73,12 +93,17 @@ internal sealed class ModelFolder
     public float DefaultGuidance => IsTurbo ? 0 : 4;
 
     /// <summary>Reads and checks the configs of the checkpoint at <paramref name="path"/>. Weights are not opened yet.</summary>
-    /// <param name="path">The folder.</param>
+    /// <param name="path">The folder, or <c>synthetic:SHAPE:K</c> (see <see cref="SyntheticCheckpoint"/>).</param>
     /// <param name="transformerFile">A single .safetensors file to use instead of the folder's transformer; null for the folder's own.</param>
     /// <exception cref="ModelFormatException">Not a checkpoint, or one with missing, broken or contradictory parts.</exception>
     public static ModelFolder Open(string path, string? transformerFile = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
+        if (SyntheticCheckpoint.IsName(path))
+        {
+            return new ModelFolder(SyntheticCheckpoint.Parse(path), transformerFile);
+        }
+
         if (!Directory.Exists(path))
         {
             throw new ModelFormatException(File.Exists(path) ? $"{path}: this is a file, not a model folder." : $"{path}: there is no such folder.", Layout);
@@ -102,18 +127,19 @@ internal sealed class ModelFolder
 
     /// <summary>Opens the transformer's weights, under diffusers names whatever layout they have. The caller disposes them.</summary>
     /// <exception cref="ModelFormatException">Missing or broken files.</exception>
-    public PartWeights OpenTransformer() => new(
+    public PartWeights OpenTransformer() => synthetic is not null && transformerFile is null ? synthetic.TransformerWeights() : new(
         "transformer",
         transformerFile is null ? WeightFiles.OpenFolder(InPart("transformer", ""), DiffusersWeights) : WeightFiles.OpenFile(transformerFile),
         NameMap.Transformer);
 
     /// <summary>Opens the text encoder's weights, without the prefix <c>model.</c>. The caller disposes them.</summary>
     /// <exception cref="ModelFormatException">Missing or broken files.</exception>
-    public PartWeights OpenTextEncoder() => new("text_encoder", WeightFiles.OpenFolder(InPart("text_encoder", ""), TransformersWeights), NameMap.TextEncoder);
+    public PartWeights OpenTextEncoder() => synthetic?.TextEncoderWeights()
+        ?? new("text_encoder", WeightFiles.OpenFolder(InPart("text_encoder", ""), TransformersWeights), NameMap.TextEncoder);
 
     /// <summary>Opens the VAE's weights. The caller disposes them.</summary>
     /// <exception cref="ModelFormatException">Missing or broken files.</exception>
-    public PartWeights OpenVae() => new("vae", WeightFiles.OpenFolder(InPart("vae", ""), DiffusersWeights));
+    public PartWeights OpenVae() => synthetic?.VaeWeights() ?? new("vae", WeightFiles.OpenFolder(InPart("vae", ""), DiffusersWeights));
 
     private string InPart(string part, string file) => System.IO.Path.Combine(Path, part, file);
 
@@ -126,12 +152,12 @@ internal sealed class ModelFolder
         }
 
         using PartWeights weights = OpenTransformer();
-        return ZImageTransformerConfig.Infer(weights.Tensors, weights.Files.Files[0].Path);
+        return ZImageTransformerConfig.Infer(weights.Tensors, weights.Location);
     }
 
     private IEnumerable<string> Names(ConfigReader? index)
     {
-        yield return System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+        yield return Name;
         if (index?.OptionalString("_name_or_path") is { } name)
         {
             yield return name;

@@ -44,14 +44,15 @@ public sealed record ModelInfo
     /// <summary>Parameters of all parts.</summary>
     public long ParameterCount => Parts.Sum(part => part.ParameterCount);
 
-    /// <summary>Size of all weight files in bytes.</summary>
-    public long FileBytes => Parts.Sum(part => part.Files.Sum(file => file.Bytes));
+    /// <summary>Size of all weight files in bytes; of a synthetic checkpoint, of its tensors.</summary>
+    public long FileBytes => Parts.Sum(part => part.Files.Count > 0 ? part.Files.Sum(file => file.Bytes) : part.Bytes);
 
-    /// <summary>Reads a model folder, or a single .safetensors file of any kind. Only headers and configs are read.</summary>
+    /// <summary>Reads a model folder, a single .safetensors file of any kind, or a synthetic checkpoint. Only headers and configs are read.</summary>
     /// <param name="path">The folder or file.</param>
     /// <param name="listTensors">Whether every tensor is listed.</param>
+    /// <param name="transformerFile">A single file to use instead of the folder's transformer; null for the folder's own.</param>
     /// <exception cref="ModelFormatException">Missing or broken files.</exception>
-    public static ModelInfo Read(string path, bool listTensors = false)
+    public static ModelInfo Read(string path, bool listTensors = false, string? transformerFile = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (File.Exists(path))
@@ -60,7 +61,7 @@ public sealed record ModelInfo
             return new ModelInfo { Path = path, Parts = [PartInfo.From(System.IO.Path.GetFileName(path), null, file, listTensors)] };
         }
 
-        ModelFolder folder = ModelFolder.Open(path);
+        ModelFolder folder = ModelFolder.Open(path, transformerFile);
         using PartWeights textEncoder = folder.OpenTextEncoder();
         using PartWeights transformer = folder.OpenTransformer();
         using PartWeights vae = folder.OpenVae();
@@ -77,9 +78,9 @@ public sealed record ModelInfo
             Scheduler = folder.Scheduler,
             Parts =
             [
-                PartInfo.From("text_encoder", "Qwen3Model", textEncoder.Files, listTensors),
-                PartInfo.From("transformer", "ZImageTransformer2DModel", transformer.Files, listTensors),
-                PartInfo.From("vae", "AutoencoderKL", vae.Files, listTensors),
+                PartInfo.From("text_encoder", "Qwen3Model", textEncoder, listTensors),
+                PartInfo.From("transformer", "ZImageTransformer2DModel", transformer, listTensors),
+                PartInfo.From("vae", "AutoencoderKL", vae, listTensors),
             ],
         };
     }
@@ -113,28 +114,42 @@ public sealed record PartInfo(
     IReadOnlyList<WeightFileInfo> Files,
     IReadOnlyList<TensorInfo>? Tensors)
 {
+    /// <summary>Counts what is in a part's files, or in its tensors where it has no files.</summary>
+    internal static PartInfo From(string name, string? className, PartWeights weights, bool listTensors) => weights.Files is { } files
+        ? From(name, className, files, listTensors)
+        : From(
+            name,
+            className,
+            [.. weights.Tensors.Select(pair => (new TensorInfo(pair.Key, pair.Value.TypeName, pair.Value.Shape.ToArray(), weights.Location), pair.Value.Shape.Count, pair.Value.View.Bytes))],
+            [],
+            listTensors);
+
     /// <summary>Counts what is in the files.</summary>
     internal static PartInfo From(string name, string? className, WeightFiles weights, bool listTensors)
     {
-        List<(string File, SafetensorsEntry Entry)> entries = [];
+        List<(TensorInfo, long, long)> entries = [];
         foreach (SafetensorsFile file in weights.Files)
         {
-            entries.AddRange(file.Entries.Select(entry => (System.IO.Path.GetFileName(file.Path), entry)));
+            string fileName = System.IO.Path.GetFileName(file.Path);
+            entries.AddRange(file.Entries.Select(entry =>
+                (new TensorInfo(entry.Name, entry.TypeName, entry.Shape.ToArray(), fileName), entry.Shape.Count, entry.Bytes)));
         }
 
-        return new PartInfo(
+        return From(
+            name, className, entries, [.. weights.Files.Select(file => new WeightFileInfo(System.IO.Path.GetFileName(file.Path), file.FileBytes))], listTensors);
+    }
+
+    private static PartInfo From(
+        string name, string? className, List<(TensorInfo Info, long Count, long Bytes)> entries, IReadOnlyList<WeightFileInfo> files, bool listTensors) => new(
             name,
             className,
             entries.Count,
-            entries.Sum(item => item.Entry.Shape.Count),
-            entries.Sum(item => item.Entry.Bytes),
-            [.. entries.GroupBy(item => item.Entry.TypeName).Select(group => new TypeInfo(
-                group.Key, group.Count(), group.Sum(item => item.Entry.Shape.Count), group.Sum(item => item.Entry.Bytes))).OrderByDescending(type => type.Bytes)],
-            [.. weights.Files.Select(file => new WeightFileInfo(System.IO.Path.GetFileName(file.Path), file.FileBytes))],
-            listTensors
-                ? [.. entries.OrderBy(item => item.Entry.Name, StringComparer.Ordinal).Select(item => new TensorInfo(item.Entry.Name, item.Entry.TypeName, item.Entry.Shape.ToArray(), item.File))]
-                : null);
-    }
+            entries.Sum(item => item.Count),
+            entries.Sum(item => item.Bytes),
+            [.. entries.GroupBy(item => item.Info.Type).Select(group => new TypeInfo(
+                group.Key, group.Count(), group.Sum(item => item.Count), group.Sum(item => item.Bytes))).OrderByDescending(type => type.Bytes)],
+            files,
+            listTensors ? [.. entries.Select(item => item.Info).OrderBy(info => info.Name, StringComparer.Ordinal)] : null);
 }
 
 /// <summary>How much of a part is stored in one type.</summary>

@@ -17,7 +17,7 @@ internal sealed class WeightReader
     private readonly IReadOnlyDictionary<string, StoredTensor> tensors;
     private readonly HashSet<string> used = new(StringComparer.Ordinal);
     private readonly List<string> ignored = [];
-    private readonly List<string> missing = [];
+    private readonly List<(string Name, Shape Shape)> missing = [];
     private readonly List<string> misshapen = [];
     private readonly List<string> unsupported = [];
 
@@ -35,6 +35,9 @@ internal sealed class WeightReader
     public static WeightReader FromTensors(string part, IReadOnlyDictionary<string, Tensor> tensors) =>
         new(part, tensors.ToDictionary(pair => pair.Key, pair => StoredTensor.From(pair.Value), StringComparer.Ordinal));
 
+    /// <summary>What was asked for and is not there, in the order of asking. Over a part without tensors: everything that the model needs.</summary>
+    public IReadOnlyList<(string Name, Shape Shape)> Missing => missing;
+
     /// <summary>Whether the part holds a tensor of this name, of whatever shape and type.</summary>
     public bool Has(string name) => tensors.ContainsKey(name);
 
@@ -43,7 +46,7 @@ internal sealed class WeightReader
     {
         if (!tensors.ContainsKey(name))
         {
-            missing.Add($"{name} {new Shape(shape)}");
+            missing.Add((name, new Shape(shape)));
             return default;
         }
 
@@ -84,7 +87,7 @@ internal sealed class WeightReader
         }
 
         StringBuilder message = new($"{part}: the weights do not fit the model.");
-        Append(message, "missing", missing);
+        Append(message, "missing", [.. missing.Select(tensor => $"{tensor.Name} {tensor.Shape}")]);
         Append(message, "of another shape", misshapen);
         Append(message, "of an unsupported type", unsupported);
         Append(message, "unknown", [.. unknown.Select(name => $"{SafetensorsHeader.Show(name)} ({tensors[name].Source})")]);
@@ -119,7 +122,7 @@ internal sealed class WeightReader
 
         return unsupported.Count > 0
             ? "Use the checkpoint in BF16, F16 or F32."
-            : $"The model would ignore {(unknown == 1 ? "this tensor" : "these tensors")}. Allow unknown tensors if that is intended.";
+            : $"The model would ignore {(unknown == 1 ? "this tensor" : "these tensors")}. If that is intended, allow unknown tensors (--allow-unknown-tensors).";
     }
 
     private static void Append(StringBuilder message, string kind, List<string> names)

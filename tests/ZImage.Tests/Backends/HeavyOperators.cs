@@ -94,7 +94,8 @@ internal static class HeavyOperators
     private static float Normal(Random random) =>
         (float)(Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()));
 
-    private static void Set(Tensor tensor, int i, float value)
+    /// <summary>Stores an element in the tensor's type.</summary>
+    internal static void Set(Tensor tensor, int i, float value)
     {
         switch (tensor.DType)
         {

@@ -33,7 +33,7 @@ internal sealed class RowsTests
         Tensor source = new(first, from, new Shape(2, width)), destination = new(second, to, new Shape(2, width));
         for (int i = 0; i < values.Count; i++)
         {
-            Write(source, i, values.AsSpan<float>()[i]);
+            HeavyOperators.Set(source, i, values.AsSpan<float>()[i]);
         }
 
         test.Backend.CopyRows(source, destination);
@@ -41,7 +41,7 @@ internal sealed class RowsTests
         Tensor expected = new(third, to, new Shape(2, width));
         for (int i = 0; i < values.Count; i++)
         {
-            Write(expected, i, Value(source, i));
+            HeavyOperators.Set(expected, i, Value(source, i));
             Assert.That(Value(destination, i), Is.EqualTo(Value(expected, i)), $"element {i}");
         }
     }
@@ -59,22 +59,6 @@ internal sealed class RowsTests
         }
 
         Assert.That(OperatorCase.Bits(gaps), Is.EqualTo(before));
-    }
-
-    private static void Write(Tensor tensor, int i, float value)
-    {
-        switch (tensor.DType)
-        {
-            case DType.F32:
-                tensor.AsSpan<float>()[i] = value;
-                break;
-            case DType.F16:
-                tensor.AsSpan<Half>()[i] = (Half)value;
-                break;
-            default:
-                tensor.AsSpan<BFloat16>()[i] = (BFloat16)value;
-                break;
-        }
     }
 
     private static float Value(Tensor tensor, int i) => tensor.DType switch

@@ -32,7 +32,7 @@ internal sealed class ArgumentTests
     [TestCase("generate -p a --strength 0.5", "--strength needs a picture to start from", "add --image FILE")]
     [TestCase("generate -p a --posterior mean", "--posterior needs a picture to start from", "add --image FILE")]
     [TestCase("generate -p a --steps 3 --sigmas 1,0.5", "--steps 3 and 2 --sigmas contradict each other", "leave --steps out")]
-    [TestCase("generate -p a --device gpu", "--device: 'gpu' is not one of auto, cpu", null)]
+    [TestCase("generate -p a --device gpu", "--device: 'gpu' is not one of auto, cpu, cuda, cuda:N", null)]
     public async Task A_wrong_command_line_is_refused_on_standard_error_with_exit_code_2(string line, string error, string? hint)
     {
         CliOutcome outcome = await cli.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -86,8 +86,6 @@ internal sealed class ArgumentTests
     [TestCase("--prompt=--force", "--force")]
     [TestCase("-p=@file", "@file")]
     [TestCase("-p=a=b:c", "a=b:c")]
-    [TestCase("-p=", "")]
-    [TestCase("--prompt=", "")]
     public async Task An_attached_prompt_is_taken_as_it_stands(string argument, string prompt)
     {
         CliOutcome outcome = await cli.GenerateAsync(argument, "-o", cli.File("x.png"));
@@ -97,6 +95,32 @@ internal sealed class ArgumentTests
             Assert.That(outcome.ExitCode, Is.Zero, outcome.Error);
             Assert.That(cli.Engine.Request!.Prompts, Is.EqualTo(new[] { prompt }));
         }
+    }
+
+    [TestCase("-p=")]
+    [TestCase("--prompt=")]
+    [TestCase("-p= \t\n")]
+    [TestCase("-p", "")]
+    [TestCase("-p", "a fox", "-p", "")]
+    [TestCase("-p", "-")]
+    public async Task An_empty_prompt_is_refused(params string[] prompt)
+    {
+        CliOutcome outcome = await cli.GenerateAsync([.. prompt, "-o", cli.File("x.png")]);
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(outcome.ExitCode, Is.EqualTo(2));
+            Assert.That(outcome.Error, Does.StartWith("error: --prompt: the prompt is empty\nhint: say what to draw"));
+            Assert.That((cli.Engine.LoadedPath, cli.Files()), Is.EqualTo(((string?)null, Array.Empty<string>())));
+        }
+    }
+
+    [Test]
+    public async Task An_attached_empty_value_is_empty_and_not_the_next_option()
+    {
+        CliOutcome outcome = await cli.GenerateAsync("-p", "a", "--guidance", "2", "--negative-prompt=", "-o", cli.File("x.png"));
+
+        Assert.That((outcome.ExitCode, cli.Engine.Request!.NegativePrompt), Is.EqualTo((0, "")));
     }
 
     [Test]

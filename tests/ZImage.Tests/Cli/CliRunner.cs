@@ -35,6 +35,9 @@ internal sealed class CliRunner : IDisposable
 
     public FakeEngine Engine { get; } = new();
 
+    /// <summary>Draws in place of <see cref="Engine"/>; null for the fake.</summary>
+    public IEngine? RealEngine { get; set; }
+
     public Dictionary<string, string> Environment { get; } = [];
 
     public byte[] Input { get; set; } = [];
@@ -68,7 +71,7 @@ internal sealed class CliRunner : IDisposable
             Error = error,
             OpenInput = () => InputStream ?? new MemoryStream(Input),
             OpenOutput = () => bytes,
-            Engine = Engine,
+            Engine = RealEngine ?? Engine,
             Environment = name => Environment.GetValueOrDefault(name),
             IsOutputTerminal = IsOutputTerminal,
             IsErrorTerminal = IsErrorTerminal,

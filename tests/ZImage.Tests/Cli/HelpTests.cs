@@ -49,6 +49,8 @@ internal sealed class HelpTests
                   tokenize        Show the templated text and the token ids of prompts
                   info <DIR|PNG>  Show what a checkpoint needs, or how a picture was made
                   noise           Write the noise of a seed, for `generate --latents` or for another program
+                  bench           Measure the device and a model on it
+                  doctor          Check the GPU: driver, libraries, and every operator against the processor
 
                 Examples:
                   zimage generate -m Z-Image-Turbo -p "a red fox in fresh snow" -s 42 -o fox.png
@@ -72,6 +74,8 @@ internal sealed class HelpTests
     [TestCase("tokenize")]
     [TestCase("info")]
     [TestCase("noise")]
+    [TestCase("bench")]
+    [TestCase("doctor")]
     public async Task Help_of_a_command_names_every_option_and_ends_with_examples(string name)
     {
         CliOutcome outcome = await cli.RunAsync(name, "--help");

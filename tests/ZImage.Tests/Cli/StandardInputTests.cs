@@ -17,7 +17,6 @@ internal sealed class StandardInputTests
     [TestCase("a fox", "a fox")]
     [TestCase("two\nlines\n", "two\nlines")]
     [TestCase("\uFEFF一只猫\n", "一只猫")]
-    [TestCase("", "")]
     public async Task A_dash_reads_the_prompt_without_its_last_line_end(string input, string prompt)
     {
         cli.Input = CliRunner.Utf8(input);

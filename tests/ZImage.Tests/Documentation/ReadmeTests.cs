@@ -47,7 +47,24 @@ public sealed partial class ReadmeTests
         }
     }
 
+    [TestCase("README.md")]
+    [TestCase("golden/README.md")]
+    [TestCase("docs/cli.md")]
+    [TestCase("docs/native-libraries.md")]
+    [TestCase("docs/performance.md")]
+    public void Every_link_within_the_repository_leads_somewhere(string page)
+    {
+        string path = Path.Combine(Repository.Root, page);
+        string folder = Path.GetDirectoryName(path)!;
+        string[] broken = [.. Link().Matches(File.ReadAllText(path)).Select(match => match.Groups[1].Value)
+            .Where(link => !link.Contains("://") && !Path.Exists(Path.Combine(folder, link.Split('#')[0])))];
+        Assert.That(broken, Is.Empty);
+    }
+
     private static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    [GeneratedRegex(@"\]\(([^)#][^)]*)\)")]
+    private static partial Regex Link();
 
     [GeneratedRegex(@"```csharp\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex CSharpBlock();

@@ -77,6 +77,14 @@ public sealed class RequestTests
         Assert.That(cut.Warnings[0], Does.Match(@"The prompt has \d+ tokens; \d+ beyond the limit of 40 were cut"));
     }
 
+    [TestCase(0, 1)]
+    [TestCase(2, 0)]
+    public async Task A_negative_prompt_without_guidance_is_a_warning(double guidance, int warnings)
+    {
+        GenerationResult result = await pipeline.GenerateAsync(Valid with { NegativePrompt = "rain", Guidance = guidance });
+        Assert.That(result.Warnings.Where(warning => warning.Contains("no effect without guidance")).ToArray(), Has.Length.EqualTo(warnings));
+    }
+
     [Test]
     public async Task Prompt_ids_and_prompt_embeds_give_what_their_prompt_gives()
     {

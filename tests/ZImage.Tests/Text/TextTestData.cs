@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using NUnit.Framework;
+using ZImage.Tests.Support;
 using ZImage.Text;
 
 namespace ZImage.Tests.Text;
@@ -10,13 +11,11 @@ internal static class TextTestData
 {
     private static readonly Lazy<Qwen2Tokenizer> LazyTiny = new(() => Qwen2Tokenizer.Load(TinyFolder));
 
-    internal static string TinyFolder => Path.Combine(Root, "golden", "tokenizer-tiny");
+    internal static string TinyFolder => Path.Combine(Repository.Root, "golden", "tokenizer-tiny");
 
     internal static Qwen2Tokenizer Tiny => LazyTiny.Value;
 
-    internal static string Root { get; } = FindRoot();
-
-    internal static string Here(string file) => Path.Combine(Root, "tests", "ZImage.Tests", "Text", file);
+    internal static string Here(string file) => Path.Combine(Repository.Root, "tests", "ZImage.Tests", "Text", file);
 
     internal static string TinyJson() => File.ReadAllText(Path.Combine(TinyFolder, "tokenizer.json"));
 
@@ -38,18 +37,5 @@ internal static class TextTestData
         }
 
         return folder!;
-    }
-
-    private static string FindRoot()
-    {
-        for (DirectoryInfo? folder = new(TestContext.CurrentContext.TestDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "ZImage.sln")))
-            {
-                return folder.FullName;
-            }
-        }
-
-        throw new InvalidOperationException("The tests run outside the source tree.");
     }
 }

@@ -16,6 +16,7 @@ public sealed unsafe partial class CpuBackend
             StrideY = y.RowStride,
             Width = y.RowLength,
         });
+        KeepAlive(gateUp, y);
     }
 
     /// <inheritdoc/>
@@ -23,6 +24,7 @@ public sealed unsafe partial class CpuBackend
     {
         OperatorChecks.DensePair(nameof(Silu), ActivationType, x, y);
         ForRange(x.Count, 1, new SiluKernel { X = x.Pointer<float>(), Y = y.Pointer<float>() });
+        KeepAlive(x, y);
     }
 
     /// <inheritdoc/>
@@ -30,6 +32,7 @@ public sealed unsafe partial class CpuBackend
     {
         OperatorChecks.DensePair(nameof(Add), ActivationType, x, y);
         ForRange(x.Count, 1, new AddKernel { X = x.Pointer<float>(), Y = y.Pointer<float>() });
+        KeepAlive(x, y);
     }
 
     /// <inheritdoc/>
@@ -47,6 +50,7 @@ public sealed unsafe partial class CpuBackend
                 target[i] = (i / width) % 2 == 0 ? 1f + source[i] : MathF.Tanh(source[i]);
             }
         }
+        KeepAlive(x, y);
     }
 
     private struct SwiGluKernel : IRangeKernel

@@ -60,5 +60,6 @@ public sealed unsafe partial class CpuBackend
 
             pool.For(iterations, ref loop);
         }
+        KeepAlive(q, k, v, y);
     }
 }

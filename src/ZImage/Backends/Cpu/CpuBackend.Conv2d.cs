@@ -71,11 +71,8 @@ public sealed partial class CpuBackend
         };
         Gemm.Run(Vectors, pool, scratch, ref source, call);
 
-        // Addresses do not keep memory alive.
-        GC.KeepAlive(x.Storage);
+        KeepAlive(x, residual, y);
         GC.KeepAlive(weight);
-        GC.KeepAlive(residual.IsEmpty ? null : residual.Storage);
-        GC.KeepAlive(y.Storage);
     }
 
     /// <summary>

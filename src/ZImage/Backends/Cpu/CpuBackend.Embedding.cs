@@ -14,6 +14,7 @@ public sealed unsafe partial class CpuBackend
         {
             RowConversion.Copy(table.Pointer<byte>() + (ids[i] * tableRow), table.DType, y.Pointer<float>() + ((long)i * y.RowStride), DType.F32, width);
         }
+        KeepAlive(table, y);
     }
 
     /// <inheritdoc/>
@@ -37,5 +38,6 @@ public sealed unsafe partial class CpuBackend
                 row[2 * half] = 0f;
             }
         }
+        KeepAlive(y);
     }
 }

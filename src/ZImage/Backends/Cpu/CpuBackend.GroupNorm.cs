@@ -64,11 +64,7 @@ public sealed partial class CpuBackend
             pool.For(pieces, ref pass);
         }
 
-        // Addresses do not keep memory alive.
-        GC.KeepAlive(x.Storage);
-        GC.KeepAlive(weight.Storage);
-        GC.KeepAlive(bias.Storage);
-        GC.KeepAlive(y.Storage);
+        KeepAlive(x, weight, bias, y);
     }
 
     /// <summary>Turns the sums of all pieces into y = x·factors[c] + factors[channels + c].</summary>

@@ -22,6 +22,7 @@ public sealed unsafe partial class CpuBackend
                 }
             }
         }
+        KeepAlive(x, y);
     }
 
     /// <inheritdoc/>
@@ -42,6 +43,7 @@ public sealed unsafe partial class CpuBackend
                 }
             }
         }
+        KeepAlive(x, y);
     }
 
     /// <inheritdoc/>
@@ -52,6 +54,7 @@ public sealed unsafe partial class CpuBackend
         {
             ForRange(rgb.Length, 1, new ToRgb8Kernel { X = x.Pointer<float>(), Rgb = bytes });
         }
+        KeepAlive(x);
     }
 
     /// <inheritdoc/>
@@ -62,6 +65,7 @@ public sealed unsafe partial class CpuBackend
         {
             ForRange(rgb.Length, 1, new FromRgb8Kernel { Rgb = bytes, Y = y.Pointer<float>() });
         }
+        KeepAlive(y);
     }
 
     private struct ToRgb8Kernel : IRangeKernel

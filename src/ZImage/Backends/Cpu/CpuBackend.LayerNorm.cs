@@ -18,6 +18,7 @@ public sealed unsafe partial class CpuBackend
             Scale = scale.Pointer<float>(),
             Eps = eps,
         });
+        KeepAlive(x, scale, y);
     }
 
     private struct LayerNormKernel : IRangeKernel

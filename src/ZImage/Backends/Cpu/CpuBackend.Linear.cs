@@ -45,10 +45,8 @@ public sealed partial class CpuBackend
         };
         Gemm.Run(Vectors, pool, scratch, ref source, call);
 
-        // Addresses do not keep memory alive.
-        GC.KeepAlive(x.Storage);
+        KeepAlive(x, y);
         GC.KeepAlive(weight);
-        GC.KeepAlive(y.Storage);
     }
 
     /// <summary>The rows of a matrix, with or without gaps between them.</summary>

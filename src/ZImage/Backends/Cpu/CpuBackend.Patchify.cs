@@ -29,6 +29,7 @@ public sealed unsafe partial class CpuBackend
                 }
             }
         }
+        KeepAlive(latents, tokens);
     }
 
     /// <inheritdoc/>
@@ -45,6 +46,7 @@ public sealed unsafe partial class CpuBackend
                 corner[PatchElement(i, patch, channels, height, width)] = token[i];
             }
         }
+        KeepAlive(tokens, latent);
     }
 
     /// <summary>Offset of a patch's first pixel in a channel.</summary>

@@ -66,6 +66,7 @@ public sealed partial class CpuBackend
             ChannelsLast(weight.AsSpan<ushort>(), placed.AsSpan<ushort>(), inputs, kernel * kernel);
         }
 
+        KeepAlive(weight);
         return new ConvWeight(placed, PlaceVector(bias));
     }
 
@@ -95,6 +96,8 @@ public sealed partial class CpuBackend
 
                 break;
         }
+
+        KeepAlive(destination);
     }
 
     /// <inheritdoc/>

@@ -19,6 +19,7 @@ public sealed unsafe partial class CpuBackend
             Scale = PointerOrNull(scale),
             Eps = eps,
         });
+        KeepAlive(x, weight, scale, y);
     }
 
     /// <inheritdoc/>
@@ -40,6 +41,7 @@ public sealed unsafe partial class CpuBackend
             NextScale = PointerOrNull(nextScale),
             Eps = eps,
         });
+        KeepAlive(x, y, weight, gate, nextWeight, nextScale, h);
     }
 
     private static float* PointerOrNull(Tensor tensor) => tensor.IsEmpty ? null : tensor.Pointer<float>();

@@ -20,6 +20,7 @@ public sealed unsafe partial class CpuBackend
             Layout = layout,
             Eps = eps,
         });
+        KeepAlive(x, weight, cos, sin);
     }
 
     private struct HeadNormRopeKernel : IRangeKernel

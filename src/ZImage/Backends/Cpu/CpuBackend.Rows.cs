@@ -18,6 +18,7 @@ public sealed unsafe partial class CpuBackend
             To = destination.DType,
             Width = source.RowLength,
         });
+        KeepAlive(source, destination);
     }
 
     /// <inheritdoc/>
@@ -36,6 +37,7 @@ public sealed unsafe partial class CpuBackend
             To = DType.F32,
             Width = destination.RowLength,
         });
+        KeepAlive(row, destination);
     }
 
     private struct CopyRowsKernel : IRangeKernel

@@ -38,6 +38,7 @@ public sealed unsafe partial class CpuBackend
                 p[i] *= factor;
             }
         }
+        KeepAlive(positive, negative);
     }
 
     /// <inheritdoc/>
@@ -48,8 +49,11 @@ public sealed unsafe partial class CpuBackend
     }
 
     /// <summary>y = a·x + b·y, each product rounded before the sum.</summary>
-    private void AddMultiple(float a, Tensor x, float b, Tensor y) =>
+    private void AddMultiple(float a, Tensor x, float b, Tensor y)
+    {
         ForRange(x.Count, 1, new BlendKernel { A = a, X = x.Pointer<float>(), B = b, Y = y.Pointer<float>() });
+        KeepAlive(x, y);
+    }
 
     private struct BlendKernel : IRangeKernel
     {

@@ -24,6 +24,9 @@ public sealed partial class CpuBackend : IBackend
     public string Name => "cpu";
 
     /// <inheritdoc/>
+    public bool IsAsynchronous => false;
+
+    /// <inheritdoc/>
     public DType ActivationType => DType.F32;
 
     /// <summary>Threads that compute.</summary>
@@ -55,6 +58,15 @@ public sealed partial class CpuBackend : IBackend
     {
         pool.Dispose();
         scratch.Dispose();
+    }
+
+    /// <summary>Ends an operator: addresses do not keep memory alive, and storage has a finalizer that frees it.</summary>
+    private static void KeepAlive(params ReadOnlySpan<Tensor> tensors)
+    {
+        foreach (Tensor tensor in tensors)
+        {
+            GC.KeepAlive(tensor.IsEmpty ? null : tensor.Storage);
+        }
     }
 
     private sealed class DirectWork(Action work) : IRecordedWork

@@ -129,8 +129,13 @@ public sealed partial class CudaBackend
         return new Tensor(new DeviceSlice(block, offset, bytes), type, shape);
     }
 
-    private void Send(Tensor host, DType type, nint destination, int inputs = 0, int taps = 0) =>
-        (uploads ??= new UploadQueue(device)).Add(host, type, destination, inputs, taps);
+    private void Send(Tensor host, DType type, nint destination, int inputs = 0, int taps = 0)
+    {
+        if (taps > 0 || !TryGenerate(host, type, destination))
+        {
+            (uploads ??= new UploadQueue(device)).Add(host, type, destination, inputs, taps);
+        }
+    }
 
     /// <summary>Waits for copies into memory that is about to be freed; what failed there no longer matters.</summary>
     private void FlushQuietly()

@@ -76,9 +76,14 @@ public sealed unsafe partial class CudaBackend
     public bool IsFinite(Tensor x)
     {
         CheckDeviceTensor(x);
-        float[] values = new float[x.Count];
-        Download(x, values);
-        return Array.TrueForAll(values, float.IsFinite);
+        RequireNotRecording(nameof(IsFinite));
+        Prepare();
+        nint counter = Scratch(sizeof(uint));
+        CudaErrors.Check(CudaDriver.cuMemsetD32Async((nuint)counter, 0, 1, device.StreamValue), device.Title);
+        NonFiniteCount(x, counter);
+        uint count = 0;
+        CopyToHost(counter, new Span<byte>(&count, sizeof(uint)));
+        return count == 0;
     }
 
     /// <summary>Copies bytes to the device behind the work so far; the source may be changed when the call returns. Not while recording.</summary>

@@ -68,6 +68,9 @@ public sealed partial class CudaBackend : IBackend
     public string DeviceName => device.Title;
 
     /// <inheritdoc/>
+    public bool IsAsynchronous => true;
+
+    /// <inheritdoc/>
     public DType ActivationType { get; }
 
     /// <inheritdoc/>

@@ -16,6 +16,7 @@ internal sealed class CudaDevice : IDisposable
     {
         Ordinal = ordinal;
         Name = NameOf(handle);
+        Title = $"cuda:{ordinal} ({Name})";
         ComputeCapability = CapabilityOf(handle);
         Multiprocessors = Attribute(handle, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
         MaxSharedBytes = Attribute(handle, CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
@@ -34,7 +35,7 @@ internal sealed class CudaDevice : IDisposable
     public string Name { get; }
 
     /// <summary>Such as <c>cuda:0 (NVIDIA H200)</c>.</summary>
-    public string Title => $"cuda:{Ordinal} ({Name})";
+    public string Title { get; }
 
     /// <summary>Compute capability, major times ten plus minor.</summary>
     public int ComputeCapability { get; }
@@ -103,6 +104,20 @@ internal sealed class CudaDevice : IDisposable
         return false;
     }
 
+    /// <summary>What the driver says of itself, usable or not.</summary>
+    /// <returns>The newest CUDA version that it runs, null without a driver; and the number of devices.</returns>
+    public static (Version? Driver, int Count) Probe()
+    {
+        if (!NativeLibraryResolver.TryLoad(NativeLibraryResolver.Cuda, out _) || CudaDriver.cuDriverGetVersion(out int version) != CudaResult.CUDA_SUCCESS)
+        {
+            return (null, 0);
+        }
+
+        int count = 0;
+        bool counted = CudaDriver.cuInit(0) == CudaResult.CUDA_SUCCESS && CudaDriver.cuDeviceGetCount(out count) == CudaResult.CUDA_SUCCESS;
+        return (new Version(version / 1000, version % 1000 / 10), counted ? count : 0);
+    }
+
     /// <summary>Makes the context the calling thread's, where it is not: a backend may move between threads.</summary>
     public void Bind()
     {
@@ -124,6 +139,13 @@ internal sealed class CudaDevice : IDisposable
     private static int Find(int ordinal)
     {
         NativeLibraryResolver.Load(NativeLibraryResolver.Cuda);
+
+        // The libraries are hundreds of megabytes: they come in while the driver starts. RequireLibraries waits for them and tells what is missing.
+        new Thread(static () => _ = NativeLibraryResolver.TryLoad(NativeLibraryResolver.Nvrtc, out _) && NativeLibraryResolver.TryLoad(NativeLibraryResolver.CublasLt, out _))
+        {
+            IsBackground = true,
+            Name = "zimage libraries",
+        }.Start();
         CudaResult started = CudaDriver.cuInit(0);
         if (started == CudaResult.CUDA_ERROR_NO_DEVICE)
         {

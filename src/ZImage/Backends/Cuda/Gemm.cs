@@ -22,6 +22,24 @@ internal readonly record struct GemmShape(
     /// <summary>Floating-point operations.</summary>
     public double Operations => 2.0 * M * N * K;
 
+    // The compiler's own versions box the types until the code is optimised, and this is looked up at every product.
+
+    /// <inheritdoc/>
+    public bool Equals(GemmShape other) =>
+        M == other.M && N == other.N && K == other.K && StrideX == other.StrideX && StrideY == other.StrideY && Input == other.Input
+        && Output == other.Output && HasBias == other.HasBias && AlignX == other.AlignX && AlignW == other.AlignW && AlignY == other.AlignY;
+
+    /// <inheritdoc/>
+    public override int GetHashCode()
+    {
+        int hash = M;
+        hash = (hash * 31) + N;
+        hash = (hash * 31) + K;
+        hash = (hash * 31) + StrideX;
+        hash = (hash * 31) + (int)Output;
+        return (hash * 31) + AlignX;
+    }
+
     /// <summary>The alignment of an address as this record counts it.</summary>
     public static int AlignmentOf(nint address) => (int)Math.Min(256, address & -address);
 

@@ -49,6 +49,21 @@ public sealed class CudaBackendTests(DType activation)
         tensor.Storage.Dispose();
     }
 
+    [TestCase(float.NaN)]
+    [TestCase(float.PositiveInfinity)]
+    [TestCase(float.NegativeInfinity)]
+    public void One_element_that_is_not_finite_is_found(float value)
+    {
+        float[] values = Values(300 * 70, 12);
+        Tensor tensor = New(activation, 300, 70);
+        backend.Upload(values, tensor);
+        bool before = backend.IsFinite(tensor);
+        values[(299 * 70) + 69] = value;
+        backend.Upload(values, tensor);
+        Assert.That((before, backend.IsFinite(tensor), backend.IsFinite(tensor.Columns(0, 69))), Is.EqualTo((true, false, true)));
+        tensor.Storage.Dispose();
+    }
+
     [TestCase(1, 64, 64)]
     [TestCase(3, 5, 7)]
     [TestCase(17, 33, 19)]
@@ -149,8 +164,12 @@ public sealed class CudaBackendTests(DType activation)
         LinearWeight weight = backend.PlaceLinear([Host(Values(64 * 64, 9), 64, 64)], Host(Values(64, 10), 64));
         Tensor x = New(activation, 8, 64), y = New(activation, 8, 64);
         backend.Upload(Values(8 * 64, 11), x);
-        backend.Linear(x, weight, y);
-        backend.Linear(x, weight, y);
+        for (int i = 0; i < 3; i++)
+        {
+            backend.Linear(x, weight, y);
+            backend.Pace();
+        }
+
         long before = GC.GetAllocatedBytesForCurrentThread();
         for (int i = 0; i < 100; i++)
         {

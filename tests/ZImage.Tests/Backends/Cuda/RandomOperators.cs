@@ -140,9 +140,8 @@ internal static class RandomOperators
     private static void GroupNorm(RandomRun run)
     {
         int groups = run.Pick(1, 4, 8, 32), channels = groups * run.Pick(1, 2, 3, 4, 8);
-        Tensor x = run.Input(run.Number(1, 2), run.Size(1, 12), run.Size(1, 12), Math.Max(channels, 4)), y = run.OutputOrSame(x);
-        channels = x.RowLength;
-        run.Backend.GroupNorm(x, run.Vector(channels), run.Vector(channels), channels % groups == 0 ? groups : 1, 1e-6f, run.Coin(), y);
+        Tensor x = run.Input(run.Number(1, 2), run.Size(1, 12), run.Size(1, 12), channels), y = run.OutputOrSame(x);
+        run.Backend.GroupNorm(x, run.Vector(channels), run.Vector(channels), groups, 1e-6f, run.Coin(), y);
         run.Keep(y);
     }
 

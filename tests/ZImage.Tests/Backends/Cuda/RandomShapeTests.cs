@@ -1,100 +1,55 @@
 using NUnit.Framework;
-using ZImage.Backends;
 using ZImage.Backends.Cpu;
+using ZImage.Backends.Cuda;
+using ZImage.Diagnostics;
+using ZImage.Native;
 using ZImage.Tensors;
-using ZImage.Tests.Golden;
+using ZImage.Tests.Support;
 
 namespace ZImage.Tests.Backends.Cuda;
 
-/// <summary>
-/// Every operator on random shapes against the CPU backend, which the goldens hold to PyTorch: odd sizes, rows with gaps, outputs that are their inputs,
-/// ragged items. Two runs of one backend give the same bits.
-/// </summary>
-/// <remarks>
-/// Bounds. F32: the golden tests' own. BF16: inputs are representable, so a value is off by its roundings alone, each at most half a unit in the last
-/// place of 8 bits: 2^-9 of the value. With k of them that add up, the NMSE is at most (k·2^-9)², and an element is off by at most
-/// k·2^-9 of the largest value among the results and the terms that they are sums of; twice that leaves room for float32's own error.
-/// </remarks>
-internal sealed class RandomShapeTests
+/// <summary>Every operator on random shapes, strides and numbers: the GPU in both activation types against the processor.</summary>
+[RequiresCuda(NativeLibraryResolver.Nvrtc, NativeLibraryResolver.CublasLt)]
+public sealed class RandomShapeTests
 {
-    private const int SmallRuns = 6;
-    private const int LargeRuns = 4;
+    private const int Shapes = 25;
 
-    // Half a unit in the last place, relative to the value.
-    private const double Rounding = 1.0 / 512;
+    private CudaBackend bfloat16 = null!;
+    private CudaBackend float32 = null!;
+    private CpuBackend cpu = null!;
 
-    private static IEnumerable<TestCaseData> Cases() =>
-        from backend in new[] { "cuda", "cuda-f32" }
-        from op in RandomOperators.All
-        from i in Enumerable.Range(0, SmallRuns + LargeRuns)
-        let large = i >= SmallRuns
-        select new TestCaseData(backend, op.Name, i, large).SetArgDisplayNames(backend, op.Name, $"{(large ? "large" : "small")}.{i}");
+    private static IEnumerable<string> Names => OperatorCheck.All.Select(check => check.Name);
 
-    [TestCaseSource(nameof(Cases))]
-    public void Random_shape_gives_what_the_processor_gives(string backendName, string operatorName, int seed, bool large)
+    [OneTimeSetUp]
+    public void Open()
     {
-        RandomOperator op = RandomOperators.All.Single(candidate => candidate.Name == operatorName);
-        using BackendLease lease = GoldenBackend.Open(backendName);
-        bool rounds = lease.Backend.ActivationType == DType.BF16;
-        using CpuBackend processor = new();
-        (List<float[]> expected, _) = Run(op, processor, seed, large, rounds);
-        (List<float[]> actual, double magnitude) = Run(op, lease.Backend, seed, large, rounds);
-        (List<float[]> again, _) = Run(op, lease.Backend, seed, large, rounds);
-        Assert.That(actual, Has.Count.EqualTo(expected.Count));
-        for (int i = 0; i < expected.Count; i++)
-        {
-            string what = $"{operatorName}, result {i}";
-            Assert.That(again[i].AsSpan().SequenceEqual(actual[i]) || SameBits(again[i], actual[i]), Is.True, $"{what}: the same bits twice");
-            Compare(what, op.Roundings, rounds, magnitude, actual[i], expected[i]);
-        }
+        bfloat16 = new CudaBackend();
+        float32 = new CudaBackend(0, DType.F32);
+        cpu = new CpuBackend();
     }
 
-    private static (List<float[]> Results, double Magnitude) Run(RandomOperator op, IBackend backend, int seed, bool large, bool rounds)
+    [OneTimeTearDown]
+    public void Close()
     {
-        // One seed per operator and run; the order of the list does not matter.
-        using RandomRun run = new(backend, HashOf(op.Name) + seed, large, rounds);
-        op.Run(run);
-        return (run.Results, run.Magnitude);
+        bfloat16.Dispose();
+        float32.Dispose();
+        cpu.Dispose();
     }
 
-    private static void Compare(string what, int roundings, bool rounds, double magnitude, float[] actual, float[] expected)
+    [TestCaseSource(nameof(Names))]
+    public void Operator_agrees_with_the_processor(string name)
     {
-        Assert.That(actual, Has.Length.EqualTo(expected.Length), what);
-
-        // What an operator leaves alone is NaN before and after, on both.
-        int[] untouched = [.. Enumerable.Range(0, expected.Length).Where(i => float.IsNaN(expected[i]))];
-        Assert.That(untouched.All(i => float.IsNaN(actual[i])), Is.True, $"{what}: elements that belong to nobody are left alone");
-        float[] a = [.. actual.Where((_, i) => !float.IsNaN(expected[i]))], e = [.. expected.Where(value => !float.IsNaN(value))];
-        if (roundings < 0)
+        OperatorCheck check = OperatorCheck.All.Single(candidate => candidate.Name == name);
+        using (Assert.EnterMultipleScope())
         {
-            // The processor's activations are F32; a bfloat16 backend rounds what it is given.
-            Tolerance.Exact<float>(what, a, rounds ? Rounded(e, a) : e);
-        }
-        else if (!rounds || roundings == 0)
-        {
-            Tolerance.Float32(what, a, e);
-        }
-        else
-        {
-            double share = roundings * Rounding;
-            Tolerance.Bound(what, "NMSE", Tolerance.Nmse(a, e), share * share);
-            double largest = 0, difference = 0;
-            for (int i = 0; i < e.Length; i++)
+            for (int seed = 0; seed < Shapes; seed++)
             {
-                largest = Math.Max(largest, Math.Abs(e[i]));
-                difference = Math.Max(difference, Math.Abs((double)a[i] - e[i]));
+                foreach (CudaBackend gpu in (CudaBackend[])[bfloat16, float32])
+                {
+                    OperatorAgreement agreement = check.Compare(gpu, cpu, seed);
+                    Assert.That(agreement.Error, Is.LessThanOrEqualTo(agreement.Bound), $"{gpu.ActivationType}, seed {seed}");
+                }
             }
-
-            Tolerance.Bound(what, "largest error", difference, 2 * share * Math.Max(largest, magnitude));
         }
     }
-
-    /// <summary>The expected values as the backend can hold them: rounded, unless the result is F32 and has them as they are.</summary>
-    private static float[] Rounded(float[] expected, float[] actual) =>
-        actual.AsSpan().SequenceEqual(expected) ? expected : [.. expected.Select(value => BFloat16.FromSingle(value).ToSingle())];
-
-    private static bool SameBits(float[] left, float[] right) =>
-        System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(left).SequenceEqual(System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(right));
-
-    private static int HashOf(string name) => name.Aggregate(17, (hash, letter) => (hash * 31) + letter) & 0xffff;
 }

@@ -1,0 +1,88 @@
+using System.Text.Json;
+using NUnit.Framework;
+using ZImage.Native;
+
+namespace ZImage.Tests.Cli;
+
+[TestFixture]
+internal sealed class BenchDoctorTests
+{
+    private CliRunner cli = null!;
+
+    [SetUp]
+    public void SetUp() => cli = new CliRunner();
+
+    [TearDown]
+    public void TearDown() => cli.Dispose();
+
+    [Test]
+    public async Task Bench_of_the_tiny_model_on_the_processor_measures_every_stage()
+    {
+        CliOutcome outcome = await cli.RunAsync("bench", "--device", "cpu", "--size", "64x32", "--repeats", "1", "--json");
+
+        Assert.That(outcome.ExitCode, Is.Zero, outcome.Error);
+        JsonElement report = outcome.Json();
+        string[] names = [.. report.GetProperty("results").EnumerateArray().Select(result => result.GetProperty("name").GetString()!)];
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(report.GetProperty("schema_version").GetInt32(), Is.EqualTo(1));
+            Assert.That((report.GetProperty("model").GetString(), report.GetProperty("device").GetString()), Is.EqualTo(("synthetic:tiny:0", "cpu")));
+            Assert.That(names, Is.EqualTo(new[]
+            {
+                "load", "first_picture", "prompt_to_pixels", "device_copy", "matmul", "text_encoder", "text_encoder", "forward", "evaluations_8", "vae_decode",
+                "place_transformer",
+            }));
+            Assert.That(report.GetProperty("results").EnumerateArray().Select(result => result.GetProperty("median").GetDouble()), Has.All.GreaterThan(0));
+        }
+    }
+
+    [Test]
+    public async Task Bench_of_kernels_lists_operators_and_reports_compare()
+    {
+        CliOutcome profile = await cli.RunAsync("bench", "--device", "cpu", "--size", "32x32", "--repeats", "1", "--kernels", "--json");
+        Assert.That(profile.ExitCode, Is.Zero, profile.Error);
+        await File.WriteAllTextAsync(cli.File("a.json"), profile.Out);
+
+        CliOutcome compared = await cli.RunAsync("bench", "--report", cli.File("a.json"), cli.File("a.json"));
+
+        string[] operators = [.. profile.Json().GetProperty("kernels").EnumerateArray().Select(kernel => kernel.GetProperty("operator").GetString()!).Distinct()];
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(operators, Is.SupersetOf(new[] { "Linear", "Attention", "Conv2d", "GroupNorm", "ResidualNorm", "EulerStep" }));
+            Assert.That(compared.ExitCode, Is.Zero, compared.Error);
+            Assert.That(compared.Out, Does.Match(@"(?m)^\| matmul \| 1024\^3 \| [\d.]+ TFLOP/s \| [\d.]+ TFLOP/s \|$"));
+        }
+    }
+
+    [TestCase("1024")]
+    [TestCase("axb")]
+    [TestCase("0x64")]
+    public async Task Bench_refuses_what_is_no_size(string size)
+    {
+        CliOutcome outcome = await cli.RunAsync("bench", "--device", "cpu", "--size", size);
+
+        Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((2, $"error: --size: '{size}' is not a size such as 1024x1024\n")));
+    }
+
+    [Test]
+    public async Task Doctor_without_a_driver_is_a_device_error_that_says_what_was_tried()
+    {
+        if (NativeLibraryResolver.TryLoad(NativeLibraryResolver.Cuda, out _))
+        {
+            Assert.Ignore("This machine has an NVIDIA driver.");
+        }
+
+        CliOutcome text = await cli.RunAsync("doctor");
+        CliOutcome json = await cli.RunAsync("doctor", "--json");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((text.ExitCode, json.ExitCode), Is.EqualTo((4, 4)));
+            Assert.That(text.Out, Does.Contain("cuda       missing").And.Contain("driver     none, 0 devices"));
+            Assert.That(text.Error, Does.StartWith("error: ").And.Contains("libcuda.so.1").Or.Contains("nvcuda.dll"));
+            Assert.That(text.Error, Does.Contain("Install the NVIDIA driver"));
+            Assert.That(json.Json().GetProperty("usable").GetBoolean(), Is.False);
+            Assert.That(json.Json().GetProperty("libraries")[0].GetProperty("problem").GetString(), Does.Contain("Tried"));
+        }
+    }
+}
