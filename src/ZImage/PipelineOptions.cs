@@ -24,7 +24,7 @@ public sealed record PipelineOptions
     /// <summary>Whether a checkpoint tensor that the model does not know is reported as a warning instead of an error.</summary>
     public bool AllowUnknownTensors { get; init; }
 
-    /// <summary>Sees every named intermediate of every run, names prefixed by the part; null for none.</summary>
+    /// <summary>Sees every named intermediate of every run, in host memory, a probe for each stage; null for none.</summary>
     public Func<string, Tensors.ITensorProbe>? ProbeFactory { get; init; }
 
     /// <summary>Puts something in front of the backend that computes; null for nothing.</summary>

@@ -187,7 +187,7 @@ internal sealed class LoadedModel : IDisposable
         ITensorProbe probe = factory(stage);
         try
         {
-            return run(probe);
+            return run(new HostProbe(probe, Backend));
         }
         finally
         {

@@ -40,7 +40,8 @@ public sealed class AutoencoderGoldenTests
     [TestCaseSource(nameof(Decoding))]
     public void Decoder_equals_PyTorch(string backendName, string checkpoint, string name)
     {
-        using IBackend backend = GoldenBackend.Open(backendName);
+        using BackendLease lease = GoldenBackend.Open(backendName);
+        IBackend backend = lease.Backend;
         using GoldenFile file = GoldenFile.Open("vae", checkpoint + ".decode.safetensors");
         ModelFolder folder = GoldenModel.Folder(checkpoint);
         using PartWeights weights = folder.OpenVae();
@@ -57,7 +58,8 @@ public sealed class AutoencoderGoldenTests
     [TestCaseSource(nameof(Encoding))]
     public void Encoder_equals_PyTorch(string backendName, string checkpoint, string name)
     {
-        using IBackend backend = GoldenBackend.Open(backendName);
+        using BackendLease lease = GoldenBackend.Open(backendName);
+        IBackend backend = lease.Backend;
         using GoldenFile file = GoldenFile.Open("vae", checkpoint + ".encode.safetensors");
         ModelFolder folder = GoldenModel.Folder(checkpoint);
         using PartWeights weights = folder.OpenVae();

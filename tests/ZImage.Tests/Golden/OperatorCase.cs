@@ -68,7 +68,7 @@ internal sealed class OperatorCase : IDisposable
     public void Check(Tensor result, string? name = null)
     {
         string suffix = name is null ? "" : "." + name;
-        string what = $"{Golden.Metadata["op"]}/{Golden.Metadata["case"]}{suffix} on {Backend.Name}";
+        string what = $"{Golden.Metadata["op"]}/{Golden.Metadata["case"]}{suffix} on {Backend.Name}, {Backend.ActivationType}";
         float[] reference = Golden.Floats("ref" + suffix);
         float[] actual = new float[result.Count];
         Backend.Download(result, actual);

@@ -16,7 +16,8 @@ internal sealed class OperatorGoldenTests
     [TestCaseSource(nameof(Cases))]
     public void Operator_gives_what_PyTorch_gives(string backendName, string op, string name)
     {
-        using IBackend backend = GoldenBackend.Open(backendName);
+        using BackendLease lease = GoldenBackend.Open(backendName);
+        IBackend backend = lease.Backend;
         using GoldenFile golden = GoldenFile.Open("ops", op, name);
         using OperatorCase run = new(backend, golden);
         Assert.That(OperatorRuns.All, Does.ContainKey(op), "a folder of golden/ops that no test runs");

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using NUnit.Framework;
-using ZImage.Backends;
+using ZImage.Backends.Cpu;
 using ZImage.Imaging;
 using ZImage.Sampling;
 using ZImage.Tensors;
@@ -26,26 +26,25 @@ public sealed class PipelineGoldenTests
     [TestCaseSource(nameof(Cases))]
     public async Task Pipeline_equals_PyTorch(string backendName, string name, string start)
     {
-        using IBackend probeBackend = GoldenBackend.Open(backendName);
+        GoldenBackend backend = GoldenBackend.Find(backendName);
+        bool exact = backend.Name == "cpu" || backend.Options.Precision == "f32";
+        using CpuBackend host = new(1);
         using GoldenFile file = GoldenFile.Open("pipeline", name + ".safetensors");
         JsonElement request = file.Json("request");
         Dictionary<string, RecordingProbe> probes = [];
-        PipelineOptions options = new()
-        {
-            Device = backendName,
-            ProbeFactory = stage => probes[stage] = new RecordingProbe(probeBackend),
-        };
+        PipelineOptions options = backend.Options with { ProbeFactory = stage => probes[stage] = new RecordingProbe(host) };
         string checkpoint = Path.GetDirectoryName(GoldenFile.PathOf("checkpoints", request.GetProperty("checkpoint").GetString()!, "model_index.json"))!;
         await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(checkpoint, options);
 
         GenerationResult result = await pipeline.GenerateAsync(Request(request, file, start == "noise"));
 
-        for (int i = 0; i < result.PromptEmbeds.Count; i++)
+        // PyTorch's bfloat16 run kept its final latents and its picture. The embeddings have a test of their own.
+        for (int i = 0; exact && i < result.PromptEmbeds.Count; i++)
         {
             Tolerance.Float32($"prompt_embeds.{i}", result.PromptEmbeds[i].Values, file.Floats($"ref.prompt_embeds.{i}"));
         }
 
-        for (int i = 0; i < result.NegativePromptEmbeds.Count; i++)
+        for (int i = 0; exact && i < result.NegativePromptEmbeds.Count; i++)
         {
             Tolerance.Float32($"negative_prompt_embeds.{i}", result.NegativePromptEmbeds[i].Values, file.Floats($"ref.negative_prompt_embeds.{i}"));
         }
@@ -54,13 +53,27 @@ public sealed class PipelineGoldenTests
         for (; file.Has($"ref.step.{steps}"); steps++)
         {
             float[] latents = probes[$"transformer.step-{steps + 1:00}"]["latents"].Values;
-            Tolerance.Float32($"step.{steps}", latents, file.Floats($"ref.step.{steps}"));
+            if (exact)
+            {
+                Tolerance.Float32($"step.{steps}", latents, file.Floats($"ref.step.{steps}"));
+            }
         }
 
         Assert.That(steps, Is.GreaterThan(0), "the case holds the latents of its steps");
         Assert.That(probes.ContainsKey($"transformer.step-{steps + 1:00}"), Is.False, "and no step more was run");
-        Tolerance.Float32("latents", result.Latents.Values, file.Floats("ref.latents"));
-        ComparePixels(result, file.Bytes("ref.image"));
+        byte[] image = file.Bytes("ref.image");
+        byte[] pixels = [.. result.Images.SelectMany(item => item.Image.Rgb)];
+        if (exact)
+        {
+            Tolerance.Float32("latents", result.Latents.Values, file.Floats("ref.latents"));
+            Tolerance.Bound("pixels", "share off by more than a level", ShareOff(pixels, image), PixelsOff);
+            return;
+        }
+
+        // As for tensors: twice what PyTorch's own bfloat16 run is off, plus what rounding at a level's edge may do.
+        Tolerance.BFloat16("latents", result.Latents.Values, file.Floats("ref.latents"), file.Floats("torch_bf16.latents"));
+        double torch = ShareOff(file.Bytes("torch_bf16.image"), image);
+        Tolerance.Bound("pixels", "share off by more than a level", ShareOff(pixels, image), (2 * torch) + PixelsOff);
     }
 
     [Test]
@@ -69,7 +82,7 @@ public sealed class PipelineGoldenTests
         using GoldenFile file = GoldenFile.Open("pipeline", "turbo_batch.safetensors");
         JsonElement json = file.Json("request");
         GenerationRequest together = Request(json, file, true);
-        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Path.GetDirectoryName(GoldenFile.PathOf("checkpoints", "tiny-turbo", "model_index.json"))!);
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Path.GetDirectoryName(GoldenFile.PathOf("checkpoints", "tiny-turbo", "model_index.json"))!, new PipelineOptions { Device = "cpu" });
         GenerationResult batch = await pipeline.GenerateAsync(together);
         int perImage = batch.Latents.Values.Length / together.Prompts.Count;
         for (int i = 0; i < together.Prompts.Count; i++)
@@ -118,9 +131,8 @@ public sealed class PipelineGoldenTests
         return new ImageBuffer(shape[1], shape[0], file.Bytes(name));
     }
 
-    private static void ComparePixels(GenerationResult result, byte[] expected)
+    private static double ShareOff(byte[] actual, byte[] expected)
     {
-        byte[] actual = [.. result.Images.SelectMany(image => image.Image.Rgb)];
         Assert.That(actual, Has.Length.EqualTo(expected.Length));
         int off = 0;
         for (int i = 0; i < actual.Length; i++)
@@ -128,6 +140,6 @@ public sealed class PipelineGoldenTests
             off += Math.Abs(actual[i] - expected[i]) > 1 ? 1 : 0;
         }
 
-        Tolerance.Bound("pixels", "share off by more than a level", (double)off / actual.Length, PixelsOff);
+        return (double)off / actual.Length;
     }
 }

@@ -35,7 +35,8 @@ public sealed class TextEncoderGoldenTests
     [TestCaseSource(nameof(Intermediates))]
     public void Intermediate_equals_PyTorch(string backendName, string checkpoint, string name)
     {
-        using IBackend backend = GoldenBackend.Open(backendName);
+        using BackendLease lease = GoldenBackend.Open(backendName);
+        IBackend backend = lease.Backend;
         using GoldenFile file = GoldenFile.Open("text_encoder", checkpoint + ".safetensors");
         ModelFolder folder = GoldenModel.Folder(checkpoint);
         using PartWeights weights = folder.OpenTextEncoder();

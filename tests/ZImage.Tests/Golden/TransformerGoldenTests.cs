@@ -48,7 +48,8 @@ public sealed class TransformerGoldenTests
     [TestCaseSource(nameof(Intermediates))]
     public void Intermediate_equals_PyTorch(string backendName, string checkpoint, string name)
     {
-        using IBackend backend = GoldenBackend.Open(backendName);
+        using BackendLease lease = GoldenBackend.Open(backendName);
+        IBackend backend = lease.Backend;
         using GoldenFile file = GoldenFile.Open("blocks", checkpoint + ".plain.safetensors");
         RecordingProbe probe = new(backend);
         HostTensor embeds = new(file.Floats("input.prompt_embeds"), new Shape(file.Extents("input.prompt_embeds")));
@@ -72,7 +73,8 @@ public sealed class TransformerGoldenTests
     [TestCaseSource(nameof(Batches))]
     public void Batch_equals_PyTorch(string backendName, string checkpoint, string name)
     {
-        using IBackend backend = GoldenBackend.Open(backendName);
+        using BackendLease lease = GoldenBackend.Open(backendName);
+        IBackend backend = lease.Backend;
         using GoldenFile file = GoldenFile.Open("blocks", $"{checkpoint}.{name}.safetensors");
         List<HostTensor> embeds = [];
         for (int i = 0; file.Has($"input.prompt_embeds.{i}"); i++)

@@ -15,14 +15,20 @@ public sealed class RequiresCudaAttribute(params string[] libraries) : NUnitAttr
     /// <inheritdoc/>
     public void ApplyToTest(Test test)
     {
+        if (Missing(libraries) is { } reason && test.RunState is not (RunState.NotRunnable or RunState.Ignored))
+        {
+            test.RunState = RunState.Ignored;
+            test.Properties.Set(PropertyNames.SkipReason, reason);
+        }
+    }
+
+    /// <summary>Why a test that needs a GPU and libraries cannot run here; null where it can.</summary>
+    internal static string? Missing(params string[] libraries)
+    {
         string? reason = s_noDevice.Value ?? libraries
             .Select(library => NativeLibraryResolver.TryLoad(library, out NativeLibraryNotFoundException? failure) ? null : failure.Message)
             .FirstOrDefault(message => message is not null);
-        if (reason is not null && test.RunState is not (RunState.NotRunnable or RunState.Ignored))
-        {
-            test.RunState = RunState.Ignored;
-            test.Properties.Set(PropertyNames.SkipReason, $"Needs a CUDA device. {reason}");
-        }
+        return reason is null ? null : $"Needs a CUDA device. {reason}";
     }
 
     private static string? FindDevice()
