@@ -12,6 +12,11 @@ internal static class OutputTarget
             throw new UsageException($"{option}: the file name is empty");
         }
 
+        if (path == "-")
+        {
+            throw new UsageException($"{option}: standard output takes a picture only", "name a file");
+        }
+
         if (Directory.Exists(path))
         {
             throw new UsageException($"{option}: '{path}' is a folder", $"name a file in it, such as {Path.Combine(path, "picture.png")}");

@@ -17,6 +17,16 @@ internal static class ArgumentCheck
             : [arg]),
     ];
 
+    /// <summary>Refuses an input file without a name: most likely a variable that is not set.</summary>
+    /// <exception cref="UsageException">The name is empty.</exception>
+    public static void ThrowOnEmptyName(string option, string? path)
+    {
+        if (path?.Length == 0)
+        {
+            throw new UsageException($"{option}: the file name is empty", "name the file, or leave the option out");
+        }
+    }
+
     /// <summary>Does nothing for a command line that can be run.</summary>
     /// <exception cref="UsageException">The first thing that is wrong.</exception>
     public static void ThrowOnError(ParseResult parse, string[] args)

@@ -25,6 +25,7 @@ internal static class InfoCommand
         command.SetAction((parse, _) =>
         {
             string? path = parse.GetValue(subject);
+            ArgumentCheck.ThrowOnEmptyName("--transformer", parse.GetValue(transformer));
             if (path is not null && parse.GetValue(model) is not null)
             {
                 throw new UsageException($"both '{path}' and --model are given", "name one of them");

@@ -23,6 +23,13 @@ internal static class RequestBuilder
     /// <exception cref="UsageException">The first contradiction.</exception>
     public static void CheckConflicts(GenerateArguments arguments)
     {
+        foreach ((string option, string? path) in ((string, string?)[])[
+            ("--image", arguments.Image), ("--from-image", arguments.FromImage), ("--latents", arguments.Latents),
+            ("--prompt-embeds", arguments.PromptEmbeds), ("--transformer", arguments.Transformer)])
+        {
+            ArgumentCheck.ThrowOnEmptyName(option, path);
+        }
+
         if (arguments is { PromptIds: not null, PromptEmbeds: not null })
         {
             throw new UsageException("--prompt-ids and --prompt-embeds exclude each other");

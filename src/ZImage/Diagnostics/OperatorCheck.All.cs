@@ -173,7 +173,7 @@ internal sealed partial record OperatorCheck
 
     private static void TimestepEmbedding(OperatorScene s)
     {
-        float[] times = s.Numbers(s.Pick(1, 9), 200, 500);
+        float[] times = s.Numbers(s.Pick(1, 9), 20, 50);
         Tensor y = s.Result(times.Length, 256);
         s.Backend.TimestepEmbedding(times, y);
         s.Keep(y);

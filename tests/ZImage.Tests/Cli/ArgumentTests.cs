@@ -115,6 +115,29 @@ internal sealed class ArgumentTests
         }
     }
 
+    [TestCase("--image")]
+    [TestCase("--from-image")]
+    [TestCase("--latents")]
+    [TestCase("--prompt-embeds")]
+    [TestCase("--transformer")]
+    public async Task An_empty_file_name_is_refused(string option)
+    {
+        CliOutcome outcome = await cli.GenerateAsync("-p", "a", option, "", "-o", cli.File("x.png"));
+
+        Assert.That((outcome.ExitCode, outcome.Error.Split('\n')[0]), Is.EqualTo((2, $"error: {option}: the file name is empty")));
+    }
+
+    [TestCase("generate", "-p", "a", "--save-latents", "-")]
+    [TestCase("noise", "-s", "1", "--shape", "1,16,4,4", "-o", "-")]
+    [TestCase("info", "--transformer", "")]
+    public async Task What_no_file_can_be_called_is_refused(params string[] args)
+    {
+        CliOutcome outcome = await cli.RunAsync(args[0] == "noise" ? args : [.. args, "-m", cli.Model]);
+
+        Assert.That(outcome.ExitCode, Is.EqualTo(2), outcome.Error);
+        Assert.That(outcome.Error, Does.Match("^error: --[a-z-]+: (standard output takes a picture only|the file name is empty)\nhint: name "));
+    }
+
     [Test]
     public async Task An_attached_empty_value_is_empty_and_not_the_next_option()
     {
