@@ -1,7 +1,7 @@
 #!/usr/bin/env pwsh
-# The one door on Windows and Linux; it only calls dotnet and cmake.
+# The one door on Windows and Linux; it only calls dotnet, cmake and tests/bundle.sh.
 param(
-    [ValidateSet('build', 'test', 'bench', 'pack', 'kernels')]
+    [ValidateSet('build', 'test', 'bench', 'pack', 'kernels', 'bundle')]
     [string] $Task = 'build'
 )
 $ErrorActionPreference = 'Stop'
@@ -20,6 +20,7 @@ switch ($Task) {
         $rid = if ($IsWindows) { 'win-x64' } elseif ($IsMacOS) { 'osx-arm64' } else { 'linux-x64' }
         Invoke-Tool dotnet publish src/ZImage.Cli -c Release -r $rid -o artifacts/$rid
     }
+    'bundle' { Invoke-Tool bash tests/bundle.sh }
     'kernels' {
         Invoke-Tool cmake -S . -B build
         Invoke-Tool cmake --build build

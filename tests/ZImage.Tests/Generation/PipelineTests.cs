@@ -12,13 +12,15 @@ public sealed class PipelineTests
 {
     private static readonly GenerationRequest Small = new("a red circle") { Width = 64, Height = 48, Steps = 3, Seed = 1 };
 
+    private static readonly PipelineOptions Cpu = new() { Device = "cpu" };
+
     private static string Checkpoint { get; } = Path.GetDirectoryName(GoldenFile.PathOf("checkpoints", "tiny-turbo", "model_index.json"))!;
 
     [Test]
     public async Task Progress_counts_every_stage_up_to_its_total_in_order()
     {
         List<GenerationProgress> seen = [];
-        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint);
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint, Cpu);
         await pipeline.GenerateAsync(Small with { ImagesPerPrompt = 2 }, new Synchronous(seen.Add));
 
         Assert.That(
@@ -34,7 +36,7 @@ public sealed class PipelineTests
     [Test]
     public async Task The_event_stream_ends_with_the_result_and_brings_each_picture_before()
     {
-        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint);
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint, Cpu);
         List<GenerationEvent> events = [];
         await foreach (GenerationEvent item in pipeline.GenerateStreamAsync(Small with { ImagesPerPrompt = 2 }))
         {
@@ -50,7 +52,7 @@ public sealed class PipelineTests
     [Test]
     public async Task Leaving_the_event_stream_cancels_the_request_and_the_pipeline_draws_on()
     {
-        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint);
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint, Cpu);
         await foreach (GenerationEvent item in pipeline.GenerateStreamAsync(Small with { Steps = 1000 }))
         {
             if (item is GenerationEvent.Progressed { Progress: { Stage: GenerationStage.Denoising, Completed: 2 } })
@@ -65,7 +67,7 @@ public sealed class PipelineTests
     [Test]
     public async Task Cancelling_stops_within_one_step_and_the_pipeline_draws_on()
     {
-        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint);
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint, Cpu);
         byte[] before = (await pipeline.GenerateAsync(Small)).Images[0].Image.Rgb;
         using CancellationTokenSource source = new();
         int last = 0;
@@ -88,7 +90,7 @@ public sealed class PipelineTests
     [Test]
     public async Task A_request_cancelled_before_its_turn_never_starts()
     {
-        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint);
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint, Cpu);
         using CancellationTokenSource source = new();
         await source.CancelAsync();
         List<GenerationProgress> seen = [];
@@ -99,7 +101,7 @@ public sealed class PipelineTests
     [Test]
     public async Task An_exception_of_the_progress_callback_reaches_the_caller_and_the_pipeline_draws_on()
     {
-        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint);
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint, Cpu);
         Synchronous faulty = new(p => throw new InvalidTimeZoneException("of the host"));
         Assert.That(async () => await pipeline.GenerateAsync(Small, faulty), Throws.TypeOf<InvalidTimeZoneException>());
         Assert.That((await pipeline.GenerateAsync(Small)).Images, Has.Count.EqualTo(1));
@@ -108,7 +110,7 @@ public sealed class PipelineTests
     [Test]
     public async Task Requests_from_several_threads_run_one_after_the_other_and_give_what_they_give_alone()
     {
-        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint);
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint, Cpu);
         GenerationRequest[] requests = [.. Enumerable.Range(0, 4).Select(seed => Small with { Seed = (ulong)seed, Width = 64 + (16 * (seed % 2)) })];
         GenerationResult[] together = await Task.WhenAll(requests.Select(request => Task.Run(() => pipeline.GenerateAsync(request))));
         for (int i = 0; i < requests.Length; i++)
@@ -120,7 +122,7 @@ public sealed class PipelineTests
     [Test]
     public async Task The_resolved_request_gives_the_same_picture_again()
     {
-        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint);
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint, Cpu);
         GenerationResult first = await pipeline.GenerateAsync(Small with { Seed = null, Steps = null, Guidance = null });
         Assert.That(first.Request.Steps, Is.EqualTo(8));
         Assert.That(first.Request.Guidance, Is.Zero);
@@ -131,7 +133,7 @@ public sealed class PipelineTests
     [Test]
     public async Task A_pipeline_that_is_disposed_refuses_requests_and_can_be_disposed_again()
     {
-        ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint);
+        ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Checkpoint, Cpu);
         Task<GenerationResult> underWay = pipeline.GenerateAsync(Small);
         await pipeline.DisposeAsync();
         Assert.That((await underWay).Images, Has.Count.EqualTo(1), "disposing waits for what is under way");

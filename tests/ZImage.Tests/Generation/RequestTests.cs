@@ -14,7 +14,7 @@ public sealed class RequestTests
 
     [OneTimeSetUp]
     public async Task Load() =>
-        pipeline = await ZImagePipeline.LoadAsync(Path.GetDirectoryName(GoldenFile.PathOf("checkpoints", "tiny-turbo", "model_index.json"))!);
+        pipeline = await ZImagePipeline.LoadAsync(Path.GetDirectoryName(GoldenFile.PathOf("checkpoints", "tiny-turbo", "model_index.json"))!, new PipelineOptions { Device = "cpu" });
 
     [OneTimeTearDown]
     public async Task Unload() => await pipeline.DisposeAsync();

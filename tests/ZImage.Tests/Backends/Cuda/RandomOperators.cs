@@ -7,7 +7,7 @@ namespace ZImage.Tests.Backends.Cuda;
 /// <param name="Name">Its name.</param>
 /// <param name="Roundings">
 /// How often a value is rounded to bfloat16 between input and output on a bfloat16 backend: once when it is stored, and once more where the
-/// arithmetic says so (the probabilities of an attention, the bias of a product). 0: the result is F32. -1: nothing is computed, or only what both round alike.
+/// arithmetic says so (the probabilities of an attention, the bias of a product, a sum before its residual, taps that are folded into one). 0: the result is F32. -1: nothing is computed, or only what both round alike.
 /// </param>
 /// <param name="Run">Draws shapes and values, calls the operator, keeps its results.</param>
 internal sealed record RandomOperator(string Name, int Roundings, Action<RandomRun> Run);
@@ -22,7 +22,7 @@ internal static class RandomOperators
     [
         new("linear", 2, Linear),
         new("attention", 2, Attention),
-        new("conv2d", 2, Conv2d),
+        new("conv2d", 3, Conv2d),
         new("rmsnorm", 1, RmsNorm),
         new("residualnorm", 2, ResidualNorm),
         new("layernorm", 1, LayerNorm),

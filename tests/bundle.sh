@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Builds the portable test bundle: the tests as a program that brings its runtime, for a Linux machine with a GPU and without .NET.
+#   artifacts/zimage-tests.tar.xz         the program, the kernels, run-bundle.sh
+#   artifacts/zimage-golden.tar.xz        the golden files; not needed where a checkout is
+# There: unpack both in one place, then zimage-tests/run-bundle.sh. The program is about 20 MB, the golden files about as large as golden/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+out=artifacts/zimage-tests
+rm -rf "$out" artifacts/zimage-tests.tar.xz artifacts/zimage-golden.tar.xz
+
+# With folders of its own: what an ordinary build left stays as it is.
+dotnet publish tests/ZImage.Tests -c Release -r linux-x64 --self-contained -p:TestBundle=true -p:IsAotCompatible=false \
+    --artifacts-path artifacts/bundle-build -o "$out/bin" -v quiet -nologo
+
+# Debuggers' libraries, and what the tests do not read.
+rm -f "$out"/bin/{libmscordaccore.so,libmscordbi.so,libcoreclrtraceptprovider.so,createdump} "$out"/bin/*.pdb "$out"/bin/*.dbg
+cp -r kernels "$out/kernels"
+cp tests/run-bundle.sh "$out/"
+# Tests that read sources and documents find them under the root; its mark is the solution file.
+cp -r ZImage.sln README.md docs "$out/"
+mkdir -p "$out/src" "$out/tests" && (find src tests -name '*.cs' -o -name '*.csproj' | grep -vE '/(bin|obj)/' | tar -cf - -T -) | tar -xf - -C "$out"
+
+tar -C artifacts -cf - zimage-tests | xz -T0 -6 >artifacts/zimage-tests.tar.xz
+if [ "${1:-}" != --no-golden ]; then
+    tar -cf - --transform 's,^,zimage-tests/,' golden | xz -T0 -2 >artifacts/zimage-golden.tar.xz
+fi
+ls -l artifacts/*.tar.xz
+total=$(cat artifacts/zimage-tests.tar.xz | wc -c)
+[ "$total" -lt $((64 << 20)) ] || { echo "The bundle has $total bytes; 64 MiB are the limit."; exit 1; }
