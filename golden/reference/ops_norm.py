@@ -84,7 +84,7 @@ def layernorm(out) -> None:
     def layer(x, scale, eps):
         return F.layer_norm(x, x.shape[-1:], eps=eps) * scale
 
-    for seed, (case, rows, width, shift) in enumerate([("plain", 6, 120, 0.0), ("off_centre", 5, 77, 8.0), ("large", 64, 256, 0.5)], 600):
+    for seed, (case, rows, width, shift) in enumerate([("plain", 6, 120, 0.0), ("off_centre", 5, 77, 8.0)], 600):
         numbers = Numbers(seed)
         inputs = {"x": numbers.normal(rows, width, shift=shift), "scale": numbers.normal(width, scale=0.5, shift=1.0)}
         ref, narrow = run(layer, {**inputs, "eps": 1e-6})
@@ -166,10 +166,9 @@ def elementwise(out) -> None:
         gate, up = gate_up.chunk(2, dim=1)
         return FeedForward._forward_silu_gating(None, gate, up)
 
-    for seed, (case, rows, width) in enumerate([("small", 3, 17), ("large", 24, 320)], 900):
-        inputs = {"gate_up": Numbers(seed).normal(rows, 2 * width, scale=3.0)}
-        ref, narrow = run(swiglu, inputs)
-        save(out, "swiglu", case, seed, packed(inputs), ref, narrow)
+    inputs = {"gate_up": Numbers(900).normal(3, 34, scale=3.0)}
+    ref, narrow = run(swiglu, inputs)
+    save(out, "swiglu", "small", 900, packed(inputs), ref, narrow)
 
     for seed, (case, shape) in enumerate([("small", (5, 7)), ("picture", (1, 5, 3, 33))], 910):
         inputs = {"x": Numbers(seed).normal(*shape, scale=4.0)}

@@ -6,12 +6,17 @@
 #include "clang.cuh"
 #endif
 
+#if defined(__CUDACC__) && !defined(__CUDACC_RTC__) && !defined(__clang__)
+// nvcc has brought the system's own along.
+#include <stdint.h>
+#else
 typedef unsigned char uint8_t;
 typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 typedef unsigned long long uint64_t;
 typedef int int32_t;
 typedef long long int64_t;
+#endif
 
 // bfloat16 as its 16 bits. Arithmetic happens in float; this type is storage.
 struct bf16 {
