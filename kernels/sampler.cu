@@ -51,13 +51,14 @@ static __device__ __forceinline__ int64_t first_element() { return static_cast<i
 
 static __device__ __forceinline__ int64_t grid_threads() { return static_cast<int64_t>(gridDim.x) * kThreads; }
 
-// Sum over the block in the order of a tree; in thread 0.
+// Sum over the block in the order of a tree, the same in every thread.
 static __device__ __forceinline__ double block_sum_double(double x, double* scratch) {
     scratch[threadIdx.x] = x;
     for (int half = kThreads / 2; half > 0; half >>= 1) {
         __syncthreads();
         if (threadIdx.x < half) scratch[threadIdx.x] += scratch[threadIdx.x + half];
     }
+    __syncthreads();
     return scratch[0];
 }
 

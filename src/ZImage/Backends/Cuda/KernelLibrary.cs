@@ -5,8 +5,6 @@ namespace ZImage.Backends.Cuda;
 /// <summary>The kernels of a device: built in the background from the start, loaded when first asked for.</summary>
 internal sealed class KernelLibrary : IDisposable
 {
-    private const int DefaultSharedBytes = 48 << 10;
-
     private readonly CudaDevice device;
     private readonly KernelBuild build;
     private readonly Dictionary<string, CudaModuleHandle> modules = new(StringComparer.Ordinal);
@@ -126,6 +124,7 @@ internal sealed class KernelLibrary : IDisposable
     {
         public nint Function { get; } = function;
 
-        public int SharedBytes { get; set; } = DefaultSharedBytes;
+        /// <summary>Dynamic shared memory that the kernel may be launched with. Static memory counts towards the default limit too, so every kernel that has any states its own.</summary>
+        public int SharedBytes { get; set; }
     }
 }
