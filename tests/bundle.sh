@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the portable test bundle: the tests as a program that brings its runtime, for a Linux machine with a GPU and without .NET.
-#   artifacts/zimage-tests.tar.xz         the program, the kernels, run-bundle.sh
+#   artifacts/zimage-tests.tar.xz         the program, the sources that tests read, run-bundle.sh
 #   artifacts/zimage-golden.tar.xz        the golden files; not needed where a checkout is
 # There: unpack both in one place, then zimage-tests/run-bundle.sh. The program is about 20 MB, the golden files about as large as golden/.
 set -euo pipefail
@@ -14,11 +14,9 @@ dotnet publish tests/ZImage.Tests -c Release -r linux-x64 --self-contained -p:Te
 
 # Debuggers' libraries, and what the tests do not read.
 rm -f "$out"/bin/{libmscordaccore.so,libmscordbi.so,libcoreclrtraceptprovider.so,createdump} "$out"/bin/*.pdb "$out"/bin/*.dbg
-cp -r kernels "$out/kernels"
 cp tests/run-bundle.sh "$out/"
-# Tests that read sources and documents find them under the root; its mark is the solution file.
-cp -r ZImage.sln README.md docs "$out/"
-mkdir -p "$out/src" "$out/tests" && (find src tests -name '*.cs' -o -name '*.csproj' | grep -vE '/(bin|obj)/' | tar -cf - -T -) | tar -xf - -C "$out"
+# Tests that read sources, documents and data find them under the root.
+git ls-files -z -- . ':!golden' | tar --null -cf - -T - | tar -xf - -C "$out"
 
 tar -C artifacts -cf - zimage-tests | xz -T0 -6 >artifacts/zimage-tests.tar.xz
 if [ "${1:-}" != --no-golden ]; then

@@ -9,7 +9,7 @@
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 filter="" tool="" log="${ZIMAGE_TEST_LOG:-}"
-gpu='Name~cuda|FullyQualifiedName~Tests.Backends.Cuda|FullyQualifiedName~CudaPipelineTests|FullyQualifiedName~Tests.Native'
+gpu='(FullyQualifiedName~Tests.Golden&Name~cuda)|FullyQualifiedName~Tests.Backends.Cuda|FullyQualifiedName~CudaPipelineTests|FullyQualifiedName~Tests.Native'
 while [ $# -gt 0 ]; do
     case $1 in
         --filter) filter=$2; shift ;;
@@ -27,7 +27,7 @@ if [ -z "${ZIMAGE_ROOT:-}" ]; then
     ZIMAGE_ROOT=$here
 fi
 [ -d "$ZIMAGE_ROOT/golden" ] || [ -n "${ZIMAGE_GOLDEN:-}" ] || { echo "There is no golden/ in $ZIMAGE_ROOT; unpack zimage-golden.tar.xz or set ZIMAGE_GOLDEN." >&2; exit 2; }
-export ZIMAGE_ROOT TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 TERM="${TERM:-xterm}"
+export ZIMAGE_ROOT TESTINGPLATFORM_TELEMETRY_OPTOUT=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 TERM=xterm
 
 program=("$here/bin/ZImage.Tests" --progress off --no-ansi --show-stdout "${ZIMAGE_TEST_OUTPUT:-failed}" --results-directory "$(mktemp -d)")
 if [ -n "$tool" ]; then
