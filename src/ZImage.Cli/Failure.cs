@@ -15,6 +15,7 @@ internal sealed record Failure(int ExitCode, string Code, string Message, string
         AggregateException { InnerExceptions: [Exception only] } => From(only),
         OperationCanceledException => new(ExitCodes.Interrupted, "interrupted", "interrupted; unfinished files were not written", null),
         ModelFormatException model => new(ExitCodes.Model, "model", model.Message, model.Hint),
+        KernelCompilationException kernel => new(ExitCodes.Device, "device", kernel.Message, kernel.Hint),
         DeviceMemoryException memory => new(ExitCodes.Memory, "memory", memory.Message, memory.Hint),
         DeviceException device => new(ExitCodes.Device, "device", device.Message, device.Hint),
         HostMemoryException memory => new(ExitCodes.Memory, "memory", memory.Message, memory.Hint),
