@@ -87,12 +87,13 @@ def run(out: pathlib.Path, plan: dict) -> dict:
 def write_checkpoint(path: pathlib.Path, plan: dict) -> None:
     """The parts as their own classes save them, in the stored type, in one file or in shards."""
     seed = plan["weights_seed"]
-    transformer = ready(ZImageTransformer2DModel(**plan["transformer"]["config"]), plan["transformer"], seed)
-    vae = ready(AutoencoderKL(in_channels=3, out_channels=3, sample_size=1024, **plan["vae"]["config"]), plan["vae"], seed)
+    mixed = plan["float32_vectors"]
     part = plan["text_encoder"]
+    transformer = ready(ZImageTransformer2DModel(**plan["transformer"]["config"]), plan["transformer"], mixed, seed)
+    vae = ready(AutoencoderKL(in_channels=3, out_channels=3, sample_size=1024, **plan["vae"]["config"]), plan["vae"], mixed, seed)
     rope = {"rope_type": "default", "rope_theta": part["rope_theta"]}
     encoder_class = Qwen3Model if part["export"] == "bare" else Qwen3ForCausalLM
-    encoder = ready(encoder_class(encoder_config(rope_parameters=rope, **part["config"])), part, seed)
+    encoder = ready(encoder_class(encoder_config(rope_parameters=rope, **part["config"])), part, mixed, seed)
     pipe = ZImagePipeline(
         scheduler=FlowMatchEulerDiscreteScheduler(**plan["scheduler"]), vae=vae, tokenizer=Qwen2Tokenizer.from_pretrained(str(common.TOKENIZER)),
         text_encoder=encoder if part["export"] == "bare" else encoder.model, transformer=transformer)
@@ -115,9 +116,13 @@ def encoder_config(attention_bias: bool, **changes):
     return config
 
 
-def ready(model, part: dict, seed: int):
-    """Random weights in the type they are stored in."""
-    return common.randomize(model, seed).to(getattr(torch, part["dtype"]))
+def ready(model, part: dict, mixed: bool, seed: int):
+    """Random weights in the type they are stored in; where types are mixed, norms and biases are float32."""
+    model = common.randomize(model, seed).to(getattr(torch, part["dtype"]))
+    for _, parameter in model.named_parameters():
+        if mixed and parameter.ndim == 1:
+            parameter.data = parameter.data.float()
+    return model
 
 
 def case(out: pathlib.Path, name: str, request: dict, folder: pathlib.Path, seed: int) -> None:

@@ -60,6 +60,7 @@ DECKS = {
     "scaling": [(0.3611, 0.1159), (0.18215, 0.0), (1.5305, -0.0609)],
     "transformer_dtype": ["bfloat16", "bfloat16", "float16", "float32"], "encoder_dtype": ["float16", "bfloat16", "bfloat16", "float32"],
     "vae_dtype": ["float32", "bfloat16", "bfloat16", "float16"], "shards": [1, 3, 1, 2], "tokenizer": ["tokenizer.json", "vocab.json"],
+    "float32_vectors": [False, True, False],
     "text_steps": [4, 2, 3, 5], "text_seed": [42, 0, 2**40 + 3, 7], "posterior": ["mean", "sample"],
     "sigmas": [None, None, None, [1.0, 0.8, 0.45, 0.2]], "images_per_prompt": [1, 1, 1, 2],
 }
@@ -91,6 +92,7 @@ def checkpoint(index: int, seed: int, card: dict) -> dict:
         "name": f"{index:02}",
         "weights_seed": 1000 * seed + index,
         "tokenizer": card["tokenizer"],
+        "float32_vectors": card["float32_vectors"],
         "transformer": {
             "dtype": card["transformer_dtype"] if dim < 80 else card["transformer_dtype"].replace("float32", "bfloat16"),
             "shards": card["shards"],
