@@ -60,6 +60,7 @@ def main() -> int:
     torch.set_grad_enabled(False)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+    torch.set_num_threads(1)  # The order of sums follows the number of threads; so the numbers do not depend on the machine's.
     arguments.out.mkdir(parents=True, exist_ok=True)
 
     failures = {}

@@ -9,6 +9,7 @@ Needs what export.py needs. See golden/README.md.
 """
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -26,6 +27,9 @@ import heldout_configs  # noqa: E402
 if "--list" not in sys.argv:
     import torch
     from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
+    from diffusers.models.autoencoders import vae as autoencoders
+    from diffusers.pipelines.z_image import pipeline_z_image, pipeline_z_image_img2img
+    from diffusers.utils.torch_utils import randn_tensor
     from transformers import Qwen2Tokenizer, Qwen3ForCausalLM, Qwen3Model
 
     from reference import checkpoints, common, pipeline
@@ -50,6 +54,7 @@ def main() -> int:
     torch.set_grad_enabled(False)
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
+    torch.set_num_threads(1)  # The order of sums follows the number of threads; so the numbers do not depend on the machine's.
     out = arguments.out
     for name in ("checkpoints", "pipeline"):
         shutil.rmtree(out / name, ignore_errors=True)
@@ -125,18 +130,42 @@ def ready(model, part: dict, mixed: bool, seed: int):
     return model
 
 
+@contextlib.contextmanager
+def drawing(draw):
+    """Lets the pipelines and the autoencoder draw their normal numbers from a function in randn_tensor's place."""
+    modules = (pipeline_z_image, pipeline_z_image_img2img, autoencoders)
+    for module in modules:
+        module.randn_tensor = draw
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.randn_tensor = randn_tensor
+
+
 def case(out: pathlib.Path, name: str, request: dict, folder: pathlib.Path, seed: int) -> None:
-    """A request in float32 on the CPU, and from the same start in bfloat16 on the device, prompts included."""
+    """A request in float32 on the CPU, and with the same random numbers in bfloat16 on the device, from the prompt and the picture on."""
     picture = pipeline.input_picture(request, seed)
     pipe = common.load_pipeline(folder)
-    seen = {}
+    seen, drawn = {}, []
+    prompts = dict(prompt=list(request["prompts"]), negative_prompt=pipeline.negatives(request))
+
+    def keep(*positional, **named):
+        drawn.append(randn_tensor(*positional, **named))
+        return drawn[-1]
+
+    def again(*_, device=None, dtype=None, **__):
+        return numbers.pop(0).to(device, dtype)
+
     embeds, negative = pipeline.encode(pipe, request)
-    steps, images = pipeline.run(
-        pipe, request, picture, seen, generator=torch.Generator("cpu").manual_seed(request["seed"]),
-        prompt=list(request["prompts"]), negative_prompt=pipeline.negatives(request))
-    narrow_steps, narrow_images = pipeline.run(
-        common.load_pipeline(folder, True), request, picture, {}, latents=seen["start"].to(common.DEVICE),
-        prompt=list(request["prompts"]), negative_prompt=pipeline.negatives(request))
+    with drawing(keep):
+        generator = torch.Generator("cpu").manual_seed(request["seed"])
+        steps, images = pipeline.run(pipe, request, picture, seen, generator=generator, **copied(prompts))
+    numbers = list(drawn)
+    with drawing(again):
+        narrow_steps, narrow_images = pipeline.run(common.load_pipeline(folder, True), request, picture, {}, **copied(prompts))
+    if not drawn or numbers:
+        raise ValueError(f"{name}: {len(drawn)} draws in float32, {len(numbers)} of them left over in bfloat16")
 
     tensors = {"ref.latents": steps[-1], "ref.image": torch.from_numpy(images), "input.noise": seen["noise"]}
     tensors.update({f"ref.step.{index}": step for index, step in enumerate(steps)})
@@ -147,6 +176,11 @@ def case(out: pathlib.Path, name: str, request: dict, folder: pathlib.Path, seed
     tensors["torch_bf16.latents"] = narrow_steps[-1].bfloat16()
     tensors["torch_bf16.image"] = torch.from_numpy(narrow_images)
     common.save(out / "pipeline" / f"{name}.safetensors", tensors, seed, case=name, request=request)
+
+
+def copied(prompts: dict) -> dict:
+    """The pipeline writes the chat template into the list it is given."""
+    return {name: None if texts is None else list(texts) for name, texts in prompts.items()}
 
 
 def size(folder: pathlib.Path) -> int:
