@@ -70,15 +70,17 @@ public sealed partial class RowKernelTests
     public void The_ring_takes_many_rows_that_fill_its_threads(DType type, int rows, int width, bool expected) =>
         Assert.That(CudaBackend.UsesRing(type, rows, width, multiprocessors: 132), Is.EqualTo(expected));
 
-    [TestCase(30, 128, true, 3, 128, 1)]
-    [TestCase(8, 128, true, 3, 32, 1)]
-    [TestCase(40, 128, true, 3, 128, 2)]
-    [TestCase(3, 512, true, 5, 64, 1)]
-    [TestCase(30, 128, false, -1, 128, 8)]
-    [TestCase(5, 96, true, -1, 128, 2)]
-    [TestCase(1, 8, true, -1, 128, 1)]
-    public void Heads_are_shared_out_to_threads(int heads, int headDim, bool aligned, int laneShift, int threads, int blocksPerRow) =>
-        Assert.That(RopeGeometry.Choose(heads, headDim, aligned), Is.EqualTo(new RopeGeometry(laneShift, threads, blocksPerRow)));
+    [TestCase(30, 30, 128, true, 3, 128, 1, 1)]
+    [TestCase(8, 2, 128, true, 3, 32, 1, 1)]
+    [TestCase(32, 8, 128, true, 3, 128, 1, 1)]
+    [TestCase(40, 10, 128, true, 3, 128, 2, 1)]
+    [TestCase(3, 3, 512, true, 5, 64, 1, 1)]
+    [TestCase(30, 6, 128, false, -1, 128, 8, 2)]
+    [TestCase(5, 5, 96, true, -1, 128, 2, 2)]
+    [TestCase(1, 1, 8, true, -1, 128, 1, 1)]
+    public void Heads_are_shared_out_to_threads(
+        int qHeads, int kHeads, int headDim, bool aligned, int laneShift, int threads, int qBlocks, int kBlocks) =>
+        Assert.That(RopeGeometry.Choose(qHeads, kHeads, headDim, aligned), Is.EqualTo(new RopeGeometry(laneShift, threads, qBlocks, kBlocks)));
 
     // PyTorch: blocks of 256 threads, as many as are needed, at most 8 a multiprocessor; each thread draws 4 numbers a round.
     [TestCase(1, 256, 1)]
