@@ -3,9 +3,9 @@
 // Math       norm(z) = z * rsqrt(mean(z^2) + eps).
 //            norm:      y = norm(x) * weight (* scale)
 //            residual:  x += gate * norm(y) * weight  (or x += gate * y);  then optionally h = norm(x) * next_weight (* next_scale)
-// Shapes     x, y, h [rows, width], rows may have gaps; weight, gate, scale, next_* [width] float. Any width: _x2 and _x4 hold a row in
-//            registers, up to 512 threads * 2 or 4 groups of 8 elements; _any reads it again instead; _ring: 16-byte aligned rows
-//            of up to 4096 elements, whole groups. y of `norm` may be x; h may be y.
+// Shapes     x, y, h [rows, width], rows may have gaps; weight, gate, scale, next_* [width] float. _x2, _x4, _ring: every address 16-byte
+//            aligned, rows of whole groups of 8 elements. _x2 and _x4 hold a row in registers, up to 512 threads * 2 or 4 groups;
+//            _ring: up to 4096 elements; _any reads the row again instead, whatever its width and place. y of `norm` may be x; h may be y.
 // Precision  float statistics and products, one rounding per stored element. The second norm of `residual` is of x as it was stored.
 // Launch     one block per row, or one warp per row and 4 rows per block; row_threads threads of a row; see RowGeometry. _ring: 128 threads,
 //            4 blocks per multiprocessor that walk over the rows, 48 KB of dynamic shared memory each.
@@ -30,10 +30,9 @@ struct RmsNormParams {
     int32_t x_stride;
     int32_t y_stride;
     int32_t row_threads;
-    int32_t vector;  // rows are whole groups, every address 16-byte aligned
     float eps;
 };
-static_assert(sizeof(RmsNormParams) == 64);
+static_assert(sizeof(RmsNormParams) == 56);
 
 struct ResidualNormParams {
     void* x;
@@ -49,7 +48,6 @@ struct ResidualNormParams {
     int32_t y_stride;
     int32_t h_stride;
     int32_t row_threads;
-    int32_t vector;
     float eps;
 };
 static_assert(sizeof(ResidualNormParams) == 88);
@@ -72,10 +70,9 @@ static __device__ __forceinline__ void norm_rows(const RmsNormParams& p) {
     if (place.row >= p.rows) return;
     const T* source = static_cast<const T*>(p.x) + place.row * p.x_stride;
     T* target = static_cast<T*>(p.y) + place.row * p.y_stride;
-    const bool vector = p.vector != 0;
     Group<T> x[kGroups];
 #pragma unroll
-    for (int j = 0; j < kGroups; j++) x[j] = load_group(source, (place.lane + j * place.threads) * kGroup, p.width, vector);
+    for (int j = 0; j < kGroups; j++) x[j] = load_group(source, (place.lane + j * place.threads) * kGroup, p.width, true);
     const float factor = rsqrtf(row_sum(squares(x), place.threads, scratch) / p.width + p.eps);
 #pragma unroll
     for (int j = 0; j < kGroups; j++) {
@@ -83,9 +80,9 @@ static __device__ __forceinline__ void norm_rows(const RmsNormParams& p) {
         float z[kGroup];
 #pragma unroll
         for (int i = 0; i < kGroup; i++) z[i] = x[j].get(i) * factor;
-        multiply_group(z, p.weight, column, p.width, vector);
-        multiply_group(z, p.scale, column, p.width, vector);
-        store_group(target, column, p.width, vector, z);
+        multiply_group(z, p.weight, column, p.width, true);
+        multiply_group(z, p.scale, column, p.width, true);
+        store_group(target, column, p.width, true, z);
     }
 }
 
@@ -96,12 +93,11 @@ static __device__ __forceinline__ void residual_rows(const ResidualNormParams& p
     if (place.row >= p.rows) return;
     T* stream = static_cast<T*>(p.x) + place.row * p.x_stride;
     const T* source = static_cast<const T*>(p.y) + place.row * p.y_stride;
-    const bool vector = p.vector != 0;
     Group<T> x[kGroups], y[kGroups];
 #pragma unroll
-    for (int j = 0; j < kGroups; j++) y[j] = load_group(source, (place.lane + j * place.threads) * kGroup, p.width, vector);
+    for (int j = 0; j < kGroups; j++) y[j] = load_group(source, (place.lane + j * place.threads) * kGroup, p.width, true);
 #pragma unroll
-    for (int j = 0; j < kGroups; j++) x[j] = load_group<T>(stream, (place.lane + j * place.threads) * kGroup, p.width, vector);
+    for (int j = 0; j < kGroups; j++) x[j] = load_group<T>(stream, (place.lane + j * place.threads) * kGroup, p.width, true);
     float factor = 1.0f;
     if (p.weight != nullptr) factor = rsqrtf(row_sum(squares(y), place.threads, scratch[0]) / p.width + p.eps);
 #pragma unroll
@@ -110,12 +106,12 @@ static __device__ __forceinline__ void residual_rows(const ResidualNormParams& p
         float z[kGroup];
 #pragma unroll
         for (int i = 0; i < kGroup; i++) z[i] = y[j].get(i) * factor;
-        multiply_group(z, p.weight, column, p.width, vector);
-        multiply_group(z, p.gate, column, p.width, vector);
+        multiply_group(z, p.weight, column, p.width, true);
+        multiply_group(z, p.gate, column, p.width, true);
 #pragma unroll
         for (int i = 0; i < kGroup; i++) z[i] += x[j].get(i);
         x[j].set(z);  // rounded: the next norm is of what is stored
-        store_group(stream, column, p.width, vector, z);
+        store_group(stream, column, p.width, true, z);
     }
     if (p.h == nullptr) return;
     T* target = static_cast<T*>(p.h) + place.row * p.h_stride;
@@ -126,9 +122,9 @@ static __device__ __forceinline__ void residual_rows(const ResidualNormParams& p
         float z[kGroup];
 #pragma unroll
         for (int i = 0; i < kGroup; i++) z[i] = x[j].get(i) * factor;
-        multiply_group(z, p.next_weight, column, p.width, vector);
-        multiply_group(z, p.next_scale, column, p.width, vector);
-        store_group(target, column, p.width, vector, z);
+        multiply_group(z, p.next_weight, column, p.width, true);
+        multiply_group(z, p.next_scale, column, p.width, true);
+        store_group(target, column, p.width, true, z);
     }
 }
 
@@ -277,10 +273,9 @@ static __device__ __forceinline__ void residual_any(const ResidualNormParams& p)
         residual_any<T>(p);                                                                                                           \
     }
 
+extern "C" __global__ void __launch_bounds__(128, 4) rmsnorm_residual_ring_bf16(const __grid_constant__ ResidualNormParams p) { residual_ring(p); }
 RMSNORM_ENTRIES(x2_bf16, bf16, 2)
 RMSNORM_ENTRIES(x4_bf16, bf16, 4)
-RMSNORM_ENTRIES(x4_f32, float, 4)
 RMSNORM_ANY_ENTRIES(bf16, bf16)
+RMSNORM_ENTRIES(x4_f32, float, 4)
 RMSNORM_ANY_ENTRIES(f32, float)
-
-extern "C" __global__ void __launch_bounds__(128, 4) rmsnorm_residual_ring_bf16(const __grid_constant__ ResidualNormParams p) { residual_ring(p); }

@@ -43,9 +43,9 @@ public sealed partial class RowKernelTests
 
     [Test]
     public void A_row_is_covered_by_its_threads_and_a_block_keeps_whole_warps(
-        [Values(1, 8, 9, 256, 512, 2560, 3840, 8192, 8193, 16384)] int width, [Values(1, 5, 4160)] int rows, [Values(2, 4)] int leastGroups)
+        [Values(8, 16, 256, 512, 2560, 3840, 8192, 8200, 16384)] int width, [Values(1, 5, 4160)] int rows, [Values(2, 4)] int leastGroups)
     {
-        RowGeometry geometry = RowGeometry.Choose(rows, width, leastGroups);
+        RowGeometry geometry = RowGeometry.Choose(rows, width, leastGroups, vector: true);
         using (Assert.EnterMultipleScope())
         {
             Assert.That(geometry.Groups, Is.EqualTo(2).Or.EqualTo(4));
@@ -57,9 +57,10 @@ public sealed partial class RowKernelTests
         }
     }
 
-    [Test]
-    public void A_row_longer_than_a_block_can_hold_goes_to_the_kernel_that_reads_it_again() =>
-        Assert.That(RowGeometry.Choose(3, 16385, 2), Is.EqualTo(new RowGeometry(0, 512, 512, 3)));
+    [TestCase(16392, true, Description = "longer than a block can hold")]
+    [TestCase(3840, false, Description = "not made of aligned groups")]
+    public void A_row_that_no_thread_can_hold_goes_to_the_kernel_that_reads_it_again(int width, bool vector) =>
+        Assert.That(RowGeometry.Choose(3, width, 2, vector), Is.EqualTo(new RowGeometry(0, 512, 512, 3)));
 
     [TestCase(DType.BF16, 4160, 3840, true)]
     [TestCase(DType.BF16, 512, 2560, true)]
