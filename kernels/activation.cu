@@ -126,11 +126,15 @@ static __device__ __forceinline__ void modulation(const ModulationParams& p) {
     p.y[row * p.y_stride + column] = column / p.width % 2 == 0 ? 1.0f + z : tanhf(z);
 }
 
+#if BUILDS(bf16)
 extern "C" __global__ void __launch_bounds__(256) activation_swiglu_bf16(const __grid_constant__ SwiGluParams p) { swiglu<bf16>(p); }
-extern "C" __global__ void __launch_bounds__(256) activation_swiglu_f32(const __grid_constant__ SwiGluParams p) { swiglu<float>(p); }
 extern "C" __global__ void __launch_bounds__(256) activation_silu_bf16(const __grid_constant__ ElementwiseParams p) { silu_dense<bf16>(p); }
-extern "C" __global__ void __launch_bounds__(256) activation_silu_f32(const __grid_constant__ ElementwiseParams p) { silu_dense<float>(p); }
 extern "C" __global__ void __launch_bounds__(256) activation_add_bf16(const __grid_constant__ ElementwiseParams p) { add_dense<bf16>(p); }
-extern "C" __global__ void __launch_bounds__(256) activation_add_f32(const __grid_constant__ ElementwiseParams p) { add_dense<float>(p); }
 extern "C" __global__ void __launch_bounds__(256) activation_modulation_bf16(const __grid_constant__ ModulationParams p) { modulation<bf16>(p); }
+#endif
+#if BUILDS(f32)
+extern "C" __global__ void __launch_bounds__(256) activation_swiglu_f32(const __grid_constant__ SwiGluParams p) { swiglu<float>(p); }
+extern "C" __global__ void __launch_bounds__(256) activation_silu_f32(const __grid_constant__ ElementwiseParams p) { silu_dense<float>(p); }
+extern "C" __global__ void __launch_bounds__(256) activation_add_f32(const __grid_constant__ ElementwiseParams p) { add_dense<float>(p); }
 extern "C" __global__ void __launch_bounds__(256) activation_modulation_f32(const __grid_constant__ ModulationParams p) { modulation<float>(p); }
+#endif

@@ -87,7 +87,11 @@ static __device__ __forceinline__ void layernorm_any(const LayerNormParams& p) {
     for (int i = place.lane; i < p.width; i += place.threads) y[i] = from_float<T>((to_float(x[i]) - mean - rest) * factor * p.scale[i]);
 }
 
+#if BUILDS(bf16)
 extern "C" __global__ void __launch_bounds__(512) layernorm_x4_bf16(const __grid_constant__ LayerNormParams p) { layernorm_rows<bf16, 4>(p); }
 extern "C" __global__ void __launch_bounds__(512) layernorm_any_bf16(const __grid_constant__ LayerNormParams p) { layernorm_any<bf16>(p); }
+#endif
+#if BUILDS(f32)
 extern "C" __global__ void __launch_bounds__(512) layernorm_x4_f32(const __grid_constant__ LayerNormParams p) { layernorm_rows<float, 4>(p); }
 extern "C" __global__ void __launch_bounds__(512) layernorm_any_f32(const __grid_constant__ LayerNormParams p) { layernorm_any<float>(p); }
+#endif

@@ -273,9 +273,15 @@ static __device__ __forceinline__ void residual_any(const ResidualNormParams& p)
         residual_any<T>(p);                                                                                                           \
     }
 
+#if BUILDS(ring_bf16)
 extern "C" __global__ void __launch_bounds__(128, 4) rmsnorm_residual_ring_bf16(const __grid_constant__ ResidualNormParams p) { residual_ring(p); }
+#endif
+#if BUILDS(bf16)
 RMSNORM_ENTRIES(x2_bf16, bf16, 2)
 RMSNORM_ENTRIES(x4_bf16, bf16, 4)
 RMSNORM_ANY_ENTRIES(bf16, bf16)
+#endif
+#if BUILDS(f32)
 RMSNORM_ENTRIES(x4_f32, float, 4)
 RMSNORM_ANY_ENTRIES(f32, float)
+#endif
