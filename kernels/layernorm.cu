@@ -74,9 +74,11 @@ static __device__ __forceinline__ void layernorm_any(const LayerNormParams& p) {
     const T* x = static_cast<const T*>(p.x) + place.row * p.x_stride;
     T* y = static_cast<T*>(p.y) + place.row * p.y_stride;
     float sum = 0.0f;
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) sum += to_float(x[i]);
     const float mean = row_sum(sum, place.threads, scratch[0]) / p.width;
     float deviations = 0.0f, squares = 0.0f;
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) {
         const float d = to_float(x[i]) - mean;
         deviations += d;
@@ -84,6 +86,7 @@ static __device__ __forceinline__ void layernorm_any(const LayerNormParams& p) {
     }
     const float rest = row_sum(deviations, place.threads, scratch[1]) / p.width;
     const float factor = rsqrtf(row_sum(squares, place.threads, scratch[2]) / p.width - rest * rest + p.eps);
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) y[i] = from_float<T>((to_float(x[i]) - mean - rest) * factor * p.scale[i]);
 }
 

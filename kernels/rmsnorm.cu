@@ -13,7 +13,8 @@
 //            S = 4160, width 3840, bf16, 4.2 TB/s: 15.2, 22.8, 30.4 us.
 // Measured   H200, 2026-11-23, in a graph of 24 (a launch of nothing: 1.1 us), S = 4160, width 3840, bf16: norm_x2 20.7 us; residual with h: _ring
 //            35.7 us (3.6 TB/s), _x2 42.6; without h: _x2 29.0. 512 rows of 2560: norm_x2 3.7 us, residual with h: _ring 5.4.
-// Entries    rmsnorm_{norm,residual}_{x2_bf16,x4_bf16,x4_f32,any_bf16,any_f32}, rmsnorm_residual_ring_bf16
+//            In a forward of the full model (zimage bench --kernels): _ring 34.8 us, rows from the first 36.4.
+// Entries    rmsnorm_{norm,residual}_{x2_bf16,x4_f32,any_bf16,any_f32}, rmsnorm_residual_ring_bf16
 // Host half  CudaBackend.RmsNorm.cs
 // Source     ours.
 #include "common/groups.cuh"
@@ -141,7 +142,7 @@ static __device__ __forceinline__ void residual_ring(const ResidualNormParams& p
     const uint32_t base = shared_address(ring) + threadIdx.x * 16;
     const auto slot = [&](int stage, int part, int j) { return ((stage * 2 + part) * kGroups + j) * threads; };
     const auto ask = [&](int64_t row, int stage) {
-        if (row < p.rows) {
+        if (row >= 0) {
             const bf16* x = static_cast<const bf16*>(p.x) + row * p.x_stride;
             const bf16* y = static_cast<const bf16*>(p.y) + row * p.y_stride;
 #pragma unroll
@@ -155,8 +156,9 @@ static __device__ __forceinline__ void residual_ring(const ResidualNormParams& p
         }
         cp_async_commit();
     };
+    const int64_t first = p.rows - 1 - static_cast<int64_t>(blockIdx.x);  // from the last row to the first: see block_from_end
 #pragma unroll
-    for (int i = 0; i < kStages - 1; i++) ask(blockIdx.x + static_cast<int64_t>(i) * gridDim.x, i);
+    for (int i = 0; i < kStages - 1; i++) ask(first - static_cast<int64_t>(i) * gridDim.x, i);
 
     float factors[kGroups][kGroup], next_factors[kGroups][kGroup];
 #pragma unroll
@@ -171,8 +173,8 @@ static __device__ __forceinline__ void residual_ring(const ResidualNormParams& p
     }
 
     int stage = 0, parity = 0;
-    for (int64_t row = blockIdx.x; row < p.rows; row += gridDim.x) {
-        ask(row + static_cast<int64_t>(kStages - 1) * gridDim.x, stage == 0 ? kStages - 1 : stage - 1);
+    for (int64_t row = first; row >= 0; row -= gridDim.x) {
+        ask(row - static_cast<int64_t>(kStages - 1) * gridDim.x, stage == 0 ? kStages - 1 : stage - 1);
         cp_async_wait<kStages - 1>();
         Group<bf16> x[kGroups], y[kGroups];
 #pragma unroll
@@ -218,6 +220,7 @@ static __device__ __forceinline__ void residual_ring(const ResidualNormParams& p
 template <typename T>
 static __device__ __forceinline__ float any_factor(const T* x, const RowPlace& place, int width, float eps, float* scratch) {
     float sum = 0.0f;
+#pragma unroll 1
     for (int i = place.lane; i < width; i += place.threads) sum = fmaf(to_float(x[i]), to_float(x[i]), sum);
     return rsqrtf(row_sum(sum, place.threads, scratch) / width + eps);
 }
@@ -230,6 +233,7 @@ static __device__ __forceinline__ void norm_any(const RmsNormParams& p) {
     const T* x = static_cast<const T*>(p.x) + place.row * p.x_stride;
     T* y = static_cast<T*>(p.y) + place.row * p.y_stride;
     const float factor = any_factor(x, place, p.width, p.eps, scratch);
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) {
         y[i] = from_float<T>(to_float(x[i]) * factor * p.weight[i] * (p.scale == nullptr ? 1.0f : p.scale[i]));
     }
@@ -243,6 +247,7 @@ static __device__ __forceinline__ void residual_any(const ResidualNormParams& p)
     T* x = static_cast<T*>(p.x) + place.row * p.x_stride;
     const T* y = static_cast<const T*>(p.y) + place.row * p.y_stride;
     float factor = p.weight == nullptr ? 1.0f : any_factor(y, place, p.width, p.eps, scratch[0]);
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) {
         const float z = to_float(y[i]) * factor * (p.weight == nullptr ? 1.0f : p.weight[i]) * (p.gate == nullptr ? 1.0f : p.gate[i]);
         x[i] = from_float<T>(to_float(x[i]) + z);
@@ -252,6 +257,7 @@ static __device__ __forceinline__ void residual_any(const ResidualNormParams& p)
     // Each thread reads back what it wrote itself.
     T* h = static_cast<T*>(p.h) + place.row * p.h_stride;
     factor = any_factor(x, place, p.width, p.eps, scratch[1]);
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) {
         h[i] = from_float<T>(to_float(x[i]) * factor * p.next_weight[i] * (p.next_scale == nullptr ? 1.0f : p.next_scale[i]));
     }
@@ -278,7 +284,6 @@ extern "C" __global__ void __launch_bounds__(128, 4) rmsnorm_residual_ring_bf16(
 #endif
 #if BUILDS(bf16)
 RMSNORM_ENTRIES(x2_bf16, bf16, 2)
-RMSNORM_ENTRIES(x4_bf16, bf16, 4)
 RMSNORM_ANY_ENTRIES(bf16, bf16)
 #endif
 #if BUILDS(f32)

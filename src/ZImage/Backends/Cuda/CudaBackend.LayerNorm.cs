@@ -33,7 +33,7 @@ public sealed partial class CudaBackend
         }
 
         bool vector = HasWholeGroups(x) && IsVectorAligned(x) && IsVectorAligned(scale) && IsVectorAligned(y);
-        RowGeometry geometry = RowGeometry.Choose(x.RowCount, x.RowLength, leastGroups: 4, vector);
+        RowGeometry geometry = RowGeometry.Choose(x.RowCount, x.RowLength, perThread: 4, vector);
         LayerNormParams parameters = new()
         {
             X = x.Address,

@@ -66,7 +66,7 @@ public sealed partial class CudaBackend
         }
 
         bool vector = HasWholeGroups(x) && IsVectorAligned(x) && IsVectorAligned(weight) && IsVectorAligned(scale) && IsVectorAligned(y);
-        RowGeometry geometry = RowGeometry.Choose(x.RowCount, x.RowLength, FewestGroups, vector);
+        RowGeometry geometry = RowGeometry.Choose(x.RowCount, x.RowLength, GroupsPerThread, vector);
         RmsNormParams parameters = new()
         {
             X = x.Address,
@@ -103,7 +103,7 @@ public sealed partial class CudaBackend
         bool ring = vector && UsesRing(ActivationType, x.RowCount, x.RowLength, Multiprocessors);
         RowGeometry geometry = ring
             ? new RowGeometry(0, RingThreads, RingThreads, Math.Min(x.RowCount, RingBlocksPerMultiprocessor * Multiprocessors))
-            : RowGeometry.Choose(x.RowCount, x.RowLength, FewestGroups, vector);
+            : RowGeometry.Choose(x.RowCount, x.RowLength, GroupsPerThread, vector);
         ResidualNormParams parameters = new()
         {
             X = x.Address,
@@ -145,8 +145,8 @@ public sealed partial class CudaBackend
     internal static bool UsesRing(DType type, int rows, int width, int multiprocessors) =>
         type == DType.BF16 && width is > RingShortestRow and <= RingLongestRow && rows >= multiprocessors;
 
-    // Two groups a thread are fastest in bf16; the float kernels, for comparisons only, exist with four.
-    private int FewestGroups => ActivationType == DType.BF16 ? 2 : 4;
+    // Two groups a thread are fastest in bf16; the float kernels, for comparisons only, have four.
+    private int GroupsPerThread => ActivationType == DType.BF16 ? 2 : 4;
 
     private static bool HasWholeGroups(Tensor x) => x.RowLength % RowGeometry.Group == 0;
 }

@@ -17,17 +17,11 @@ internal readonly record struct RowGeometry(int Groups, int RowThreads, int Thre
     /// <summary>Chooses the launch.</summary>
     /// <param name="rows">Number of rows, above 0.</param>
     /// <param name="width">Length of a row, above 0.</param>
-    /// <param name="leastGroups">The fewest groups a thread that there is a kernel for: 2 or 4.</param>
+    /// <param name="perThread">Groups a thread of the kernel that holds a row: 2 or 4.</param>
     /// <param name="vector">Whether rows are whole groups and every address is 16-byte aligned.</param>
-    public static RowGeometry Choose(int rows, int width, int leastGroups, bool vector)
+    public static RowGeometry Choose(int rows, int width, int perThread, bool vector)
     {
         int groups = CeilDiv(width, Group);
-        int perThread = leastGroups;
-        if (groups > MostThreads * perThread)
-        {
-            perThread = 4;
-        }
-
         if (!vector || groups > MostThreads * perThread)
         {
             return new RowGeometry(0, MostThreads, MostThreads, rows);
