@@ -34,7 +34,7 @@ internal sealed class KernelLibrary : IDisposable
             units.Where(unit => unit.IsFor(activationType)),
             units.Where(unit => !unit.IsFor(activationType)),
             Target.Architecture,
-            (KernelSource source, out bool fromCache) => cache.Get(source, Target, compiler, path => Compile(source, path), out fromCache),
+            (KernelSource source, out bool fromCache) => cache.Get(source, Target, compiler, path => Compile(source, path, compiler), out fromCache),
             () => cache.Prune(units, Target, compiler, DateTime.UtcNow));
     }
 
@@ -130,9 +130,9 @@ internal sealed class KernelLibrary : IDisposable
         return module;
     }
 
-    private KernelImage Compile(KernelSource source, string path)
+    private KernelImage Compile(KernelSource source, string path, Version compiler)
     {
-        string[] options = [.. Target.Options, .. source.Definitions];
+        string[] options = [.. Target.Options, .. source.Definitions, .. KernelTarget.WithoutOwnCache(compiler)];
         try
         {
             (byte[] code, string log) = Target.IsPtx

@@ -164,6 +164,12 @@ public sealed partial class KernelSourceTests
         }
     }
 
+    [TestCase("12.4", new string[0])]
+    [TestCase("12.9", new[] { "--no-cache" })]
+    [TestCase("13.0", new[] { "--no-cache" })]
+    public void A_compiler_with_a_cache_of_its_own_is_told_not_to_use_it(string version, string[] options) =>
+        Assert.That(KernelTarget.WithoutOwnCache(Version.Parse(version)), Is.EqualTo(options));
+
     [Test]
     public void Families_for_Hopper_alone_are_left_out_elsewhere()
     {
