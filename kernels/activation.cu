@@ -6,10 +6,10 @@
 //            modulation: of each row's chunks of `width`, the even ones become 1 + z, the odd ones tanh(z)
 // Shapes     swiglu: gate_up [rows, 2 width], y [rows, width], rows may have gaps. silu, add: dense. modulation: [rows, row_length], y float.
 // Precision  float, one rounding. bf16: ex2.approx and rcp.approx (2 ulp of float); f32: expf and a rounded division.
-// Launch     256 threads, 8 elements a thread (swiglu, silu, add) or one (modulation).
+// Launch     256 threads, 8 elements a thread (swiglu, silu, add) or one (modulation); swiglu from the last row to the first.
 // Bytes      swiglu 3 * rows * width * sizeof(T): S = 4160, width 10240, bf16, 4.2 TB/s: 60.9 us, the largest memory-bound item of a block.
 // Measured   H200, 2026-11-23, in a graph, S = 4160, width 10240, bf16: swiglu 63.4 us (4.0 TB/s), silu 42.4 us,
-//            add 62.7 us; modulation of 8 x 15360: 1.8 us.
+//            add 62.7 us; modulation of 8 x 15360: 1.8 us. swiglu in a forward of the full model (zimage bench --kernels): 62.1 us, rows from the first 63.2.
 // Entries    activation_{swiglu,silu,add,modulation}_{bf16,f32}
 // Host half  CudaBackend.Activation.cs
 // Source     ours.
@@ -68,7 +68,7 @@ __device__ __forceinline__ float silu<float>(float x) {
 
 template <typename T>
 static __device__ __forceinline__ void swiglu(const SwiGluParams& p) {
-    const uint32_t index = blockIdx.x * blockDim.x + threadIdx.x;
+    const uint32_t index = static_cast<uint32_t>(block_from_end()) * blockDim.x + threadIdx.x;
     const uint32_t row = index / static_cast<uint32_t>(p.groups);
     if (row >= static_cast<uint32_t>(p.rows)) return;
     const int column = static_cast<int>(index - row * p.groups) * kGroup;
@@ -126,11 +126,15 @@ static __device__ __forceinline__ void modulation(const ModulationParams& p) {
     p.y[row * p.y_stride + column] = column / p.width % 2 == 0 ? 1.0f + z : tanhf(z);
 }
 
+#if BUILDS(bf16)
 extern "C" __global__ void __launch_bounds__(256) activation_swiglu_bf16(const __grid_constant__ SwiGluParams p) { swiglu<bf16>(p); }
-extern "C" __global__ void __launch_bounds__(256) activation_swiglu_f32(const __grid_constant__ SwiGluParams p) { swiglu<float>(p); }
 extern "C" __global__ void __launch_bounds__(256) activation_silu_bf16(const __grid_constant__ ElementwiseParams p) { silu_dense<bf16>(p); }
-extern "C" __global__ void __launch_bounds__(256) activation_silu_f32(const __grid_constant__ ElementwiseParams p) { silu_dense<float>(p); }
 extern "C" __global__ void __launch_bounds__(256) activation_add_bf16(const __grid_constant__ ElementwiseParams p) { add_dense<bf16>(p); }
-extern "C" __global__ void __launch_bounds__(256) activation_add_f32(const __grid_constant__ ElementwiseParams p) { add_dense<float>(p); }
 extern "C" __global__ void __launch_bounds__(256) activation_modulation_bf16(const __grid_constant__ ModulationParams p) { modulation<bf16>(p); }
+#endif
+#if BUILDS(f32)
+extern "C" __global__ void __launch_bounds__(256) activation_swiglu_f32(const __grid_constant__ SwiGluParams p) { swiglu<float>(p); }
+extern "C" __global__ void __launch_bounds__(256) activation_silu_f32(const __grid_constant__ ElementwiseParams p) { silu_dense<float>(p); }
+extern "C" __global__ void __launch_bounds__(256) activation_add_f32(const __grid_constant__ ElementwiseParams p) { add_dense<float>(p); }
 extern "C" __global__ void __launch_bounds__(256) activation_modulation_f32(const __grid_constant__ ModulationParams p) { modulation<float>(p); }
+#endif

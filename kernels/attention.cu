@@ -202,16 +202,23 @@ static __device__ __forceinline__ void attention(const AttentionParams& p) {
 
 // 128 queries a block, for long sequences. Four warps of 32 queries read keys and values half as often from shared memory; they need two
 // blocks a multiprocessor to hide their waits, so where shared memory holds only one block, eight warps of 16 queries take their place.
+// 64 queries a block: short sequences, and head dimensions that are padded.
+#if BUILDS(dim64_bf16)
 extern "C" __global__ void __launch_bounds__(128, 2) attention_rows128_dim64_bf16(const __grid_constant__ AttentionParams p) { attention<64, 2, 4, 64, 2>(p); }
-#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ < 1000   // spills on sm_100; the host half does not ask for it there
+extern "C" __global__ void __launch_bounds__(128) attention_rows64_dim64_bf16(const __grid_constant__ AttentionParams p) { attention<64, 1, 4, 64, 2>(p); }
+#endif
+#if BUILDS(rows128_dim128_bf16) && (!defined(__CUDA_ARCH__) || __CUDA_ARCH__ < 1000)   // spills on sm_100; the host half does not ask for it there
 extern "C" __global__ void __launch_bounds__(128, 2) attention_rows128_dim128_bf16(const __grid_constant__ AttentionParams p) { attention<128, 2, 4, 64, 1>(p); }
 #endif
+#if BUILDS(warps8_bf16)
 extern "C" __global__ void __launch_bounds__(256, 1) attention_rows128_dim128_warps8_bf16(const __grid_constant__ AttentionParams p) { attention<128, 1, 8, 64, 2>(p); }
-
-// 64 queries a block: short sequences, and head dimensions that are padded.
-extern "C" __global__ void __launch_bounds__(128) attention_rows64_dim64_bf16(const __grid_constant__ AttentionParams p) { attention<64, 1, 4, 64, 2>(p); }
+#endif
+#if BUILDS(rows64_dim128_bf16)
 extern "C" __global__ void __launch_bounds__(128) attention_rows64_dim128_bf16(const __grid_constant__ AttentionParams p) { attention<128, 1, 4, 64, 2>(p); }
+#endif
+#if BUILDS(dim256_bf16)
 extern "C" __global__ void __launch_bounds__(128) attention_rows64_dim256_bf16(const __grid_constant__ AttentionParams p) { attention<256, 1, 4, 64, 1>(p); }
+#endif
 
 // One warp a query: any head dimension up to kSimpleDim, any alignment, no matrix units.
 static constexpr int kSimpleDim = 512, kSimpleWarps = 4;
@@ -265,5 +272,9 @@ static __device__ __forceinline__ void attention_simple(const AttentionParams& p
     }
 }
 
-extern "C" __global__ void __launch_bounds__(128) attention_simple_f32(const __grid_constant__ AttentionParams p) { attention_simple<float>(p); }
+#if BUILDS(simple_bf16)
 extern "C" __global__ void __launch_bounds__(128) attention_simple_bf16(const __grid_constant__ AttentionParams p) { attention_simple<bf16>(p); }
+#endif
+#if BUILDS(f32)
+extern "C" __global__ void __launch_bounds__(128) attention_simple_f32(const __grid_constant__ AttentionParams p) { attention_simple<float>(p); }
+#endif

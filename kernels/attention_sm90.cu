@@ -383,10 +383,14 @@ static __device__ __forceinline__ void attention(const AttentionSm90Params& p) {
     }
 }
 
+#if BUILDS(rows192_bf16)
 extern "C" __global__ void __launch_bounds__(512, 1) attention_sm90_rows192_bf16(const __grid_constant__ AttentionSm90Params p) {
     attention<3, false, 32, 160>(p);
 }
+#endif
 
+#if BUILDS(rows128_bf16)
 extern "C" __global__ void __launch_bounds__(384, 1) attention_sm90_rows128_bf16(const __grid_constant__ AttentionSm90Params p) {
     attention<2, true, 24, 240>(p);
 }
+#endif

@@ -193,6 +193,12 @@ static __device__ __forceinline__ void attention_wide(const AttentionParams& p) 
     }
 }
 
+#if BUILDS(rows64_keys64_bf16)
 extern "C" __global__ void __launch_bounds__(256, 1) attention_wide_rows64_keys64_bf16(const __grid_constant__ AttentionParams p) { attention_wide<64, 64, 8>(p); }
+#endif
+#if BUILDS(rows64_keys32_bf16)
 extern "C" __global__ void __launch_bounds__(256, 1) attention_wide_rows64_keys32_bf16(const __grid_constant__ AttentionParams p) { attention_wide<64, 32, 8>(p); }
+#endif
+#if BUILDS(rows32_keys32_bf16)
 extern "C" __global__ void __launch_bounds__(128, 1) attention_wide_rows32_keys32_bf16(const __grid_constant__ AttentionParams p) { attention_wide<32, 32, 4>(p); }
+#endif

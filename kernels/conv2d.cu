@@ -43,6 +43,7 @@ static_assert(kMmaShared == 49152, "mirrored in CudaBackend.Conv2d.cs");
 // the exclusive or spreads 8 consecutive rows over all of them, for the writes and for ldmatrix.
 static __device__ __forceinline__ uint32_t swizzle64(int row, int chunk) { return row * 64 + ((chunk ^ ((row >> 1) & 3)) << 4); }
 
+#if BUILDS(mma_bf16)
 extern "C" __global__ void __launch_bounds__(128, 2) conv2d_mma_bf16(const __grid_constant__ Conv2dParams p) {
     extern __shared__ __align__(128) uint8_t shared[];
     uint32_t base = shared_address(shared);
@@ -170,6 +171,7 @@ extern "C" __global__ void __launch_bounds__(128, 2) conv2d_mma_bf16(const __gri
         }
     }
 }
+#endif
 
 // ---- narrow: few output channels (the last convolution of a decoder). Bound by reading x once, so the block keeps an 8x32 tile of pixels
 // with its border in shared memory, 64 channels at a time, and all nine taps read it there; ldmatrix takes the rows of each tap as they lie.
@@ -181,6 +183,7 @@ static_assert(kNarrowShared == 52736, "mirrored in CudaBackend.Conv2d.cs");
 
 static __device__ __forceinline__ uint32_t swizzle128(int row, int chunk) { return row * 128 + ((chunk ^ (row & 7)) << 4); }
 
+#if BUILDS(narrow_bf16)
 extern "C" __global__ void __launch_bounds__(256) conv2d_narrow_bf16(const __grid_constant__ Conv2dParams p) {
     extern __shared__ __align__(128) uint8_t shared[];
     uint32_t base = shared_address(shared), weights = base + kNarrowTile;
@@ -241,6 +244,7 @@ extern "C" __global__ void __launch_bounds__(256) conv2d_narrow_bf16(const __gri
         }
     }
 }
+#endif
 
 // ---- direct: any channels, either type; a thread has one pixel and 8 output channels. For odd channel counts and float comparisons.
 
@@ -285,13 +289,18 @@ static __device__ __forceinline__ void conv2d_direct(const Conv2dParams& p) {
     }
 }
 
+#if BUILDS(bf16)
 extern "C" __global__ void __launch_bounds__(256) conv2d_direct_bf16(const __grid_constant__ Conv2dParams p) { conv2d_direct<bf16>(p); }
+#endif
 
+#if BUILDS(f32)
 extern "C" __global__ void __launch_bounds__(256) conv2d_direct_f32(const __grid_constant__ Conv2dParams p) { conv2d_direct<float>(p); }
+#endif
 
 // ---- few: few input channels (the first convolution of an encoder). As direct, with the weights as floats in shared memory, [depth][cout];
 // cout a multiple of 8.
 
+#if BUILDS(bf16)
 extern "C" __global__ void __launch_bounds__(256) conv2d_few_bf16(const __grid_constant__ Conv2dParams p) {
     extern __shared__ __align__(128) uint8_t shared[];
     float* weights = reinterpret_cast<float*>(shared);
@@ -341,3 +350,4 @@ extern "C" __global__ void __launch_bounds__(256) conv2d_few_bf16(const __grid_c
         store_pack<uint32_t, 4>(reinterpret_cast<uint32_t*>(static_cast<bf16*>(p.y) + at), out);
     }
 }
+#endif

@@ -181,9 +181,13 @@ static __device__ __forceinline__ void conv2d_wgmma(const Conv2dSm90Params& p) {
     }
 }
 
+#if BUILDS(n256_bf16)
 extern "C" __global__ void __launch_bounds__(384, 1) conv2d_wgmma_n256_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<1, 256>(p); }
+#endif
 
+#if BUILDS(n128_bf16)
 extern "C" __global__ void __launch_bounds__(384, 1) conv2d_wgmma_n128_bf16(const __grid_constant__ Conv2dSm90Params p) { conv2d_wgmma<2, 128>(p); }
+#endif
 
 struct Conv2dFoldParams {
     const bf16* weight;  // [cout, 3, 3, cin]
@@ -193,6 +197,7 @@ struct Conv2dFoldParams {
 static_assert(sizeof(Conv2dFoldParams) == 24, "mirrored in CudaBackend.Conv2d.Sm90.cs");
 
 // Phase 0 (even) reads the stored pixel before it with tap 0 and its own with taps 1 and 2; phase 1 its own with 0 and 1 and the next with 2.
+#if BUILDS(fold_bf16)
 extern "C" __global__ void conv2d_fold_bf16(const __grid_constant__ Conv2dFoldParams p) {
     int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
     if (i >= static_cast<int64_t>(p.cout) * 16 * p.cin) return;
@@ -206,3 +211,4 @@ extern "C" __global__ void conv2d_fold_bf16(const __grid_constant__ Conv2dFoldPa
     }
     p.folded[i] = from_float<bf16>(sum);
 }
+#endif

@@ -104,6 +104,7 @@ static __device__ __forceinline__ void groupnorm_stats(const GroupNormParams& p)
     }
 }
 
+#if BUILDS(finish)
 extern "C" __global__ void __launch_bounds__(128) groupnorm_finish(const __grid_constant__ GroupNormParams p) {
     __shared__ float scratch[4];
     int group = blockIdx.y * p.groups + blockIdx.x;
@@ -123,6 +124,7 @@ extern "C" __global__ void __launch_bounds__(128) groupnorm_finish(const __grid_
     squares = block_sum<128>(squares, scratch);
     if (threadIdx.x == 0) reinterpret_cast<Moments*>(p.statistics)[group] = {mean, 1.0f / sqrtf(squares / total + p.eps)};
 }
+#endif
 
 // bf16 hides what the approximate instructions lose; float does not.
 template <typename T>
@@ -180,7 +182,13 @@ static __device__ __forceinline__ void groupnorm_apply(const GroupNormParams& p)
 #define GROUPNORM_ENTRY(name, type, vec)                                                                                \
     extern "C" __global__ void __launch_bounds__(1024) groupnorm_stats_##name(const __grid_constant__ GroupNormParams p) { groupnorm_stats<type, vec>(p); } \
     extern "C" __global__ void __launch_bounds__(1024) groupnorm_apply_##name(const __grid_constant__ GroupNormParams p) { groupnorm_apply<type, vec>(p); }
+#if BUILDS(bf16)
 GROUPNORM_ENTRY(bf16, bf16, 8)
-GROUPNORM_ENTRY(f32, float, 4)
+#endif
+#if BUILDS(scalar_bf16)
 GROUPNORM_ENTRY(scalar_bf16, bf16, 1)
+#endif
+#if BUILDS(f32)
+GROUPNORM_ENTRY(f32, float, 4)
 GROUPNORM_ENTRY(scalar_f32, float, 1)
+#endif

@@ -67,10 +67,15 @@ static __device__ __forceinline__ void from_rgb8(const ImageParams& p) {
     }
 }
 
-#define IMAGE_ENTRY(name)                                                                                               \
-    extern "C" __global__ void image_##name##_bf16(const __grid_constant__ ImageParams p) { name<bf16>(p); } \
-    extern "C" __global__ void image_##name##_f32(const __grid_constant__ ImageParams p) { name<float>(p); }
-IMAGE_ENTRY(to_channels_last)
-IMAGE_ENTRY(to_latents)
-IMAGE_ENTRY(to_rgb8)
-IMAGE_ENTRY(from_rgb8)
+#define IMAGE_ENTRIES(T, suffix)                                                                                                      \
+    extern "C" __global__ void image_to_channels_last_##suffix(const __grid_constant__ ImageParams p) { to_channels_last<T>(p); }     \
+    extern "C" __global__ void image_to_latents_##suffix(const __grid_constant__ ImageParams p) { to_latents<T>(p); }                 \
+    extern "C" __global__ void image_to_rgb8_##suffix(const __grid_constant__ ImageParams p) { to_rgb8<T>(p); }                       \
+    extern "C" __global__ void image_from_rgb8_##suffix(const __grid_constant__ ImageParams p) { from_rgb8<T>(p); }
+
+#if BUILDS(bf16)
+IMAGE_ENTRIES(bf16, bf16)
+#endif
+#if BUILDS(f32)
+IMAGE_ENTRIES(float, f32)
+#endif

@@ -1,8 +1,8 @@
 // layernorm: layer norm over rows, without bias.
 //
 // Math       y = (x - mean(x)) * rsqrt(var(x) + eps) * scale, var the biased variance.
-// Shapes     x, y [rows, width], rows may have gaps; scale [width] float. Any width: _x4 holds a row of up to 512 * 8 * 4 elements in registers,
-//            _any reads it again instead. y may be x.
+// Shapes     x, y [rows, width], rows may have gaps; scale [width] float; y may be x. _x4: every address 16-byte aligned, rows of whole groups of 8
+//            elements, up to 512 * 8 * 4, held in registers; _any reads the row again instead, whatever its width and place.
 // Precision  float. The mean comes off before squaring, and what its rounding left comes off too: a row far from 0 keeps its digits.
 // Launch     one block per row, or one warp per row and 4 rows per block; see RowGeometry.
 // Bytes      2 * rows * width * sizeof(T); S = 4160, width 3840, bf16, 4.2 TB/s: 15.2 us. Once per forward.
@@ -22,10 +22,9 @@ struct LayerNormParams {
     int32_t x_stride;
     int32_t y_stride;
     int32_t row_threads;
-    int32_t vector;  // rows are whole groups, every address 16-byte aligned
     float eps;
 };
-static_assert(sizeof(LayerNormParams) == 56);
+static_assert(sizeof(LayerNormParams) == 48);
 
 template <typename T, int kGroups>
 static __device__ __forceinline__ void layernorm_rows(const LayerNormParams& p) {
@@ -34,12 +33,11 @@ static __device__ __forceinline__ void layernorm_rows(const LayerNormParams& p) 
     if (place.row >= p.rows) return;
     const T* source = static_cast<const T*>(p.x) + place.row * p.x_stride;
     T* target = static_cast<T*>(p.y) + place.row * p.y_stride;
-    const bool vector = p.vector != 0;
     Group<T> x[kGroups];
     float sum = 0.0f;
 #pragma unroll
     for (int j = 0; j < kGroups; j++) {
-        x[j] = load_group(source, (place.lane + j * place.threads) * kGroup, p.width, vector);
+        x[j] = load_group(source, (place.lane + j * place.threads) * kGroup, p.width, true);
 #pragma unroll
         for (int i = 0; i < kGroup; i++) sum += x[j].get(i);
     }
@@ -63,8 +61,8 @@ static __device__ __forceinline__ void layernorm_rows(const LayerNormParams& p) 
         float z[kGroup];
 #pragma unroll
         for (int i = 0; i < kGroup; i++) z[i] = (x[j].get(i) - mean - rest) * factor;
-        multiply_group(z, p.scale, column, p.width, vector);
-        store_group(target, column, p.width, vector, z);
+        multiply_group(z, p.scale, column, p.width, true);
+        store_group(target, column, p.width, true, z);
     }
 }
 
@@ -76,9 +74,11 @@ static __device__ __forceinline__ void layernorm_any(const LayerNormParams& p) {
     const T* x = static_cast<const T*>(p.x) + place.row * p.x_stride;
     T* y = static_cast<T*>(p.y) + place.row * p.y_stride;
     float sum = 0.0f;
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) sum += to_float(x[i]);
     const float mean = row_sum(sum, place.threads, scratch[0]) / p.width;
     float deviations = 0.0f, squares = 0.0f;
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) {
         const float d = to_float(x[i]) - mean;
         deviations += d;
@@ -86,10 +86,15 @@ static __device__ __forceinline__ void layernorm_any(const LayerNormParams& p) {
     }
     const float rest = row_sum(deviations, place.threads, scratch[1]) / p.width;
     const float factor = rsqrtf(row_sum(squares, place.threads, scratch[2]) / p.width - rest * rest + p.eps);
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) y[i] = from_float<T>((to_float(x[i]) - mean - rest) * factor * p.scale[i]);
 }
 
+#if BUILDS(bf16)
 extern "C" __global__ void __launch_bounds__(512) layernorm_x4_bf16(const __grid_constant__ LayerNormParams p) { layernorm_rows<bf16, 4>(p); }
-extern "C" __global__ void __launch_bounds__(512) layernorm_x4_f32(const __grid_constant__ LayerNormParams p) { layernorm_rows<float, 4>(p); }
 extern "C" __global__ void __launch_bounds__(512) layernorm_any_bf16(const __grid_constant__ LayerNormParams p) { layernorm_any<bf16>(p); }
+#endif
+#if BUILDS(f32)
+extern "C" __global__ void __launch_bounds__(512) layernorm_x4_f32(const __grid_constant__ LayerNormParams p) { layernorm_rows<float, 4>(p); }
 extern "C" __global__ void __launch_bounds__(512) layernorm_any_f32(const __grid_constant__ LayerNormParams p) { layernorm_any<float>(p); }
+#endif

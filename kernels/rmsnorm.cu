@@ -3,9 +3,9 @@
 // Math       norm(z) = z * rsqrt(mean(z^2) + eps).
 //            norm:      y = norm(x) * weight (* scale)
 //            residual:  x += gate * norm(y) * weight  (or x += gate * y);  then optionally h = norm(x) * next_weight (* next_scale)
-// Shapes     x, y, h [rows, width], rows may have gaps; weight, gate, scale, next_* [width] float. Any width: _x2 and _x4 hold a row in
-//            registers, up to 512 threads * 2 or 4 groups of 8 elements; _any reads it again instead; _ring: 16-byte aligned rows
-//            of up to 4096 elements, whole groups. y of `norm` may be x; h may be y.
+// Shapes     x, y, h [rows, width], rows may have gaps; weight, gate, scale, next_* [width] float. _x2, _x4, _ring: every address 16-byte
+//            aligned, rows of whole groups of 8 elements. _x2 and _x4 hold a row in registers, up to 512 threads * 2 or 4 groups;
+//            _ring: up to 4096 elements; _any reads the row again instead, whatever its width and place. y of `norm` may be x; h may be y.
 // Precision  float statistics and products, one rounding per stored element. The second norm of `residual` is of x as it was stored.
 // Launch     one block per row, or one warp per row and 4 rows per block; row_threads threads of a row; see RowGeometry. _ring: 128 threads,
 //            4 blocks per multiprocessor that walk over the rows, 48 KB of dynamic shared memory each.
@@ -13,7 +13,8 @@
 //            S = 4160, width 3840, bf16, 4.2 TB/s: 15.2, 22.8, 30.4 us.
 // Measured   H200, 2026-11-23, in a graph of 24 (a launch of nothing: 1.1 us), S = 4160, width 3840, bf16: norm_x2 20.7 us; residual with h: _ring
 //            35.7 us (3.6 TB/s), _x2 42.6; without h: _x2 29.0. 512 rows of 2560: norm_x2 3.7 us, residual with h: _ring 5.4.
-// Entries    rmsnorm_{norm,residual}_{x2_bf16,x4_bf16,x4_f32,any_bf16,any_f32}, rmsnorm_residual_ring_bf16
+//            In a forward of the full model (zimage bench --kernels): _ring 34.8 us, rows from the first 36.4.
+// Entries    rmsnorm_{norm,residual}_{x2_bf16,x4_f32,any_bf16,any_f32}, rmsnorm_residual_ring_bf16
 // Host half  CudaBackend.RmsNorm.cs
 // Source     ours.
 #include "common/groups.cuh"
@@ -30,10 +31,9 @@ struct RmsNormParams {
     int32_t x_stride;
     int32_t y_stride;
     int32_t row_threads;
-    int32_t vector;  // rows are whole groups, every address 16-byte aligned
     float eps;
 };
-static_assert(sizeof(RmsNormParams) == 64);
+static_assert(sizeof(RmsNormParams) == 56);
 
 struct ResidualNormParams {
     void* x;
@@ -49,7 +49,6 @@ struct ResidualNormParams {
     int32_t y_stride;
     int32_t h_stride;
     int32_t row_threads;
-    int32_t vector;
     float eps;
 };
 static_assert(sizeof(ResidualNormParams) == 88);
@@ -72,10 +71,9 @@ static __device__ __forceinline__ void norm_rows(const RmsNormParams& p) {
     if (place.row >= p.rows) return;
     const T* source = static_cast<const T*>(p.x) + place.row * p.x_stride;
     T* target = static_cast<T*>(p.y) + place.row * p.y_stride;
-    const bool vector = p.vector != 0;
     Group<T> x[kGroups];
 #pragma unroll
-    for (int j = 0; j < kGroups; j++) x[j] = load_group(source, (place.lane + j * place.threads) * kGroup, p.width, vector);
+    for (int j = 0; j < kGroups; j++) x[j] = load_group(source, (place.lane + j * place.threads) * kGroup, p.width, true);
     const float factor = rsqrtf(row_sum(squares(x), place.threads, scratch) / p.width + p.eps);
 #pragma unroll
     for (int j = 0; j < kGroups; j++) {
@@ -83,9 +81,9 @@ static __device__ __forceinline__ void norm_rows(const RmsNormParams& p) {
         float z[kGroup];
 #pragma unroll
         for (int i = 0; i < kGroup; i++) z[i] = x[j].get(i) * factor;
-        multiply_group(z, p.weight, column, p.width, vector);
-        multiply_group(z, p.scale, column, p.width, vector);
-        store_group(target, column, p.width, vector, z);
+        multiply_group(z, p.weight, column, p.width, true);
+        multiply_group(z, p.scale, column, p.width, true);
+        store_group(target, column, p.width, true, z);
     }
 }
 
@@ -96,12 +94,11 @@ static __device__ __forceinline__ void residual_rows(const ResidualNormParams& p
     if (place.row >= p.rows) return;
     T* stream = static_cast<T*>(p.x) + place.row * p.x_stride;
     const T* source = static_cast<const T*>(p.y) + place.row * p.y_stride;
-    const bool vector = p.vector != 0;
     Group<T> x[kGroups], y[kGroups];
 #pragma unroll
-    for (int j = 0; j < kGroups; j++) y[j] = load_group(source, (place.lane + j * place.threads) * kGroup, p.width, vector);
+    for (int j = 0; j < kGroups; j++) y[j] = load_group(source, (place.lane + j * place.threads) * kGroup, p.width, true);
 #pragma unroll
-    for (int j = 0; j < kGroups; j++) x[j] = load_group<T>(stream, (place.lane + j * place.threads) * kGroup, p.width, vector);
+    for (int j = 0; j < kGroups; j++) x[j] = load_group<T>(stream, (place.lane + j * place.threads) * kGroup, p.width, true);
     float factor = 1.0f;
     if (p.weight != nullptr) factor = rsqrtf(row_sum(squares(y), place.threads, scratch[0]) / p.width + p.eps);
 #pragma unroll
@@ -110,12 +107,12 @@ static __device__ __forceinline__ void residual_rows(const ResidualNormParams& p
         float z[kGroup];
 #pragma unroll
         for (int i = 0; i < kGroup; i++) z[i] = y[j].get(i) * factor;
-        multiply_group(z, p.weight, column, p.width, vector);
-        multiply_group(z, p.gate, column, p.width, vector);
+        multiply_group(z, p.weight, column, p.width, true);
+        multiply_group(z, p.gate, column, p.width, true);
 #pragma unroll
         for (int i = 0; i < kGroup; i++) z[i] += x[j].get(i);
         x[j].set(z);  // rounded: the next norm is of what is stored
-        store_group(stream, column, p.width, vector, z);
+        store_group(stream, column, p.width, true, z);
     }
     if (p.h == nullptr) return;
     T* target = static_cast<T*>(p.h) + place.row * p.h_stride;
@@ -126,9 +123,9 @@ static __device__ __forceinline__ void residual_rows(const ResidualNormParams& p
         float z[kGroup];
 #pragma unroll
         for (int i = 0; i < kGroup; i++) z[i] = x[j].get(i) * factor;
-        multiply_group(z, p.next_weight, column, p.width, vector);
-        multiply_group(z, p.next_scale, column, p.width, vector);
-        store_group(target, column, p.width, vector, z);
+        multiply_group(z, p.next_weight, column, p.width, true);
+        multiply_group(z, p.next_scale, column, p.width, true);
+        store_group(target, column, p.width, true, z);
     }
 }
 
@@ -145,7 +142,7 @@ static __device__ __forceinline__ void residual_ring(const ResidualNormParams& p
     const uint32_t base = shared_address(ring) + threadIdx.x * 16;
     const auto slot = [&](int stage, int part, int j) { return ((stage * 2 + part) * kGroups + j) * threads; };
     const auto ask = [&](int64_t row, int stage) {
-        if (row < p.rows) {
+        if (row >= 0) {
             const bf16* x = static_cast<const bf16*>(p.x) + row * p.x_stride;
             const bf16* y = static_cast<const bf16*>(p.y) + row * p.y_stride;
 #pragma unroll
@@ -159,8 +156,9 @@ static __device__ __forceinline__ void residual_ring(const ResidualNormParams& p
         }
         cp_async_commit();
     };
+    const int64_t first = p.rows - 1 - static_cast<int64_t>(blockIdx.x);  // from the last row to the first: see block_from_end
 #pragma unroll
-    for (int i = 0; i < kStages - 1; i++) ask(blockIdx.x + static_cast<int64_t>(i) * gridDim.x, i);
+    for (int i = 0; i < kStages - 1; i++) ask(first - static_cast<int64_t>(i) * gridDim.x, i);
 
     float factors[kGroups][kGroup], next_factors[kGroups][kGroup];
 #pragma unroll
@@ -175,8 +173,8 @@ static __device__ __forceinline__ void residual_ring(const ResidualNormParams& p
     }
 
     int stage = 0, parity = 0;
-    for (int64_t row = blockIdx.x; row < p.rows; row += gridDim.x) {
-        ask(row + static_cast<int64_t>(kStages - 1) * gridDim.x, stage == 0 ? kStages - 1 : stage - 1);
+    for (int64_t row = first; row >= 0; row -= gridDim.x) {
+        ask(row - static_cast<int64_t>(kStages - 1) * gridDim.x, stage == 0 ? kStages - 1 : stage - 1);
         cp_async_wait<kStages - 1>();
         Group<bf16> x[kGroups], y[kGroups];
 #pragma unroll
@@ -222,6 +220,7 @@ static __device__ __forceinline__ void residual_ring(const ResidualNormParams& p
 template <typename T>
 static __device__ __forceinline__ float any_factor(const T* x, const RowPlace& place, int width, float eps, float* scratch) {
     float sum = 0.0f;
+#pragma unroll 1
     for (int i = place.lane; i < width; i += place.threads) sum = fmaf(to_float(x[i]), to_float(x[i]), sum);
     return rsqrtf(row_sum(sum, place.threads, scratch) / width + eps);
 }
@@ -234,6 +233,7 @@ static __device__ __forceinline__ void norm_any(const RmsNormParams& p) {
     const T* x = static_cast<const T*>(p.x) + place.row * p.x_stride;
     T* y = static_cast<T*>(p.y) + place.row * p.y_stride;
     const float factor = any_factor(x, place, p.width, p.eps, scratch);
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) {
         y[i] = from_float<T>(to_float(x[i]) * factor * p.weight[i] * (p.scale == nullptr ? 1.0f : p.scale[i]));
     }
@@ -247,6 +247,7 @@ static __device__ __forceinline__ void residual_any(const ResidualNormParams& p)
     T* x = static_cast<T*>(p.x) + place.row * p.x_stride;
     const T* y = static_cast<const T*>(p.y) + place.row * p.y_stride;
     float factor = p.weight == nullptr ? 1.0f : any_factor(y, place, p.width, p.eps, scratch[0]);
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) {
         const float z = to_float(y[i]) * factor * (p.weight == nullptr ? 1.0f : p.weight[i]) * (p.gate == nullptr ? 1.0f : p.gate[i]);
         x[i] = from_float<T>(to_float(x[i]) + z);
@@ -256,6 +257,7 @@ static __device__ __forceinline__ void residual_any(const ResidualNormParams& p)
     // Each thread reads back what it wrote itself.
     T* h = static_cast<T*>(p.h) + place.row * p.h_stride;
     factor = any_factor(x, place, p.width, p.eps, scratch[1]);
+#pragma unroll 1
     for (int i = place.lane; i < p.width; i += place.threads) {
         h[i] = from_float<T>(to_float(x[i]) * factor * p.next_weight[i] * (p.next_scale == nullptr ? 1.0f : p.next_scale[i]));
     }
@@ -277,10 +279,14 @@ static __device__ __forceinline__ void residual_any(const ResidualNormParams& p)
         residual_any<T>(p);                                                                                                           \
     }
 
-RMSNORM_ENTRIES(x2_bf16, bf16, 2)
-RMSNORM_ENTRIES(x4_bf16, bf16, 4)
-RMSNORM_ENTRIES(x4_f32, float, 4)
-RMSNORM_ANY_ENTRIES(bf16, bf16)
-RMSNORM_ANY_ENTRIES(f32, float)
-
+#if BUILDS(ring_bf16)
 extern "C" __global__ void __launch_bounds__(128, 4) rmsnorm_residual_ring_bf16(const __grid_constant__ ResidualNormParams p) { residual_ring(p); }
+#endif
+#if BUILDS(bf16)
+RMSNORM_ENTRIES(x2_bf16, bf16, 2)
+RMSNORM_ANY_ENTRIES(bf16, bf16)
+#endif
+#if BUILDS(f32)
+RMSNORM_ENTRIES(x4_f32, float, 4)
+RMSNORM_ANY_ENTRIES(f32, float)
+#endif

@@ -1,16 +1,17 @@
-// rope: per-head RMS norm and rotary embedding, in place.
+// rope: per-head RMS norm and rotary embedding of queries and keys, in place.
 //
 // Math       for each head z of a row: z = z * rsqrt(mean(z^2) + eps) * weight where a weight is given; then each pair (a, b) of z becomes
 //            (a * cos - b * sin, a * sin + b * cos). Pairs are (2i, 2i + 1) (interleaved) or (i, i + head_dim / 2) (halfsplit).
-// Shapes     x [rows, heads * head_dim], rows may have gaps (columns of the fused qkv); weight [head_dim], cos and sin [rows, head_dim / 2] float.
+// Shapes     q [q_rows, q_heads * head_dim], k [rows, k_heads * head_dim], q_rows <= rows, rows may have gaps (columns of the fused qkv);
+//            weights [head_dim], cos and sin [rows, head_dim / 2] float.
 //            interleaved, halfsplit: head_dim 16 to 512, a power of two, all 16-byte aligned; any: every even head_dim.
 // Precision  float, one rounding at the end.
 // Launch     interleaved, halfsplit: head_dim / 16 threads per head, each with the 8 elements at 8 t and the 8 at head_dim / 2 + 8 t,
-//            for kHeads heads of one row, so that cos, sin and the weight are read once for them; grid (rows, parts of a row).
-//            any: a warp per head, grid (rows, heads / 4).
-// Bytes      2 * rows * heads * head_dim * sizeof(T) + 4 * rows * head_dim; 30 heads of 128, S = 4160, bf16, 4.2 TB/s: 15.7 us.
-// Measured   H200, 2026-11-23, in a graph: columns of the fused qkv, 30 heads of 128, S = 4160, bf16: 19.6 us (3.4 TB/s), both layouts;
-//            512 rows of 32 heads: 3.3 us. A ring of asynchronous copies (as in rmsnorm.cu) was slower: 21.8 us.
+//            for kHeads heads of one row, so that cos, sin and the weight are read once for them. any: a warp per head.
+//            grid rows * (q_blocks + k_blocks): the blocks of a row are neighbours; rows from the last to the first.
+// Bytes      2 * rows * (q_heads + k_heads) * head_dim * sizeof(T) + 4 * rows * head_dim; 30 + 30 heads of 128, S = 4160, bf16, 4.2 TB/s: 30.9 us.
+// Measured   H200, 2026-11-23, in a forward of the full model (zimage bench --kernels), columns of the fused qkv, 30 + 30 heads of 128, S = 4160,
+//            bf16: 37.2 us (3.5 TB/s); a launch each for q and k 42.2; rows from the first 37.6.
 // Entries    rope_{interleaved,halfsplit,any}_{bf16,f32}
 // Host half  CudaBackend.Rope.cs
 // Source     ours.
@@ -18,19 +19,52 @@
 #include "common/reduce.cuh"
 
 struct RopeParams {
-    void* x;
-    const float* weight;  // null: no norm
+    void* q;
+    void* k;
+    const float* q_weight;  // null: no norm
+    const float* k_weight;
     const float* cos;
     const float* sin;
-    int32_t rows;
-    int32_t heads;
+    int32_t rows;    // of k and the tables
+    int32_t q_rows;  // the first of them
+    int32_t q_heads;
+    int32_t k_heads;
+    int32_t q_stride;
+    int32_t k_stride;
+    int32_t q_blocks;  // blocks of a row of q, of a row of k
+    int32_t k_blocks;
     int32_t half;        // head_dim / 2
-    int32_t x_stride;
     int32_t lane_shift;  // log2 of the threads per head
     int32_t halfsplit;   // of `any`
     float eps;
 };
-static_assert(sizeof(RopeParams) == 64);
+static_assert(sizeof(RopeParams) == 96);
+
+// What a block turns: heads of one row of q or of k.
+template <typename T>
+struct Share {
+    T* x;  // the row
+    const float* weight;
+    int64_t row;
+    int heads;
+    int part;  // which of the row's blocks
+
+    __device__ __forceinline__ explicit Share(const RopeParams& p) {
+        const int blocks = p.q_blocks + p.k_blocks;
+        row = block_from_end() / blocks;
+        part = block_from_end() - static_cast<int>(row) * blocks;
+        if (part < p.q_blocks) {
+            x = static_cast<T*>(p.q) + row * p.q_stride;
+            weight = p.q_weight;
+            heads = row < p.q_rows ? p.q_heads : 0;
+        } else {
+            part -= p.q_blocks;
+            x = static_cast<T*>(p.k) + row * p.k_stride;
+            weight = p.k_weight;
+            heads = p.k_heads;
+        }
+    }
+};
 
 // Heads that a thread turns.
 constexpr int kHeads = 2;
@@ -51,8 +85,8 @@ static __device__ __forceinline__ int next_pairs(int half) {
 // The norm of one head over its threads, then the turn; a and b are the thread's two groups.
 template <bool kHalfSplit>
 static __device__ __forceinline__ void turn(float (&a)[kGroup], float (&b)[kGroup], const float (&cos)[kGroup], const float (&sin)[kGroup],
-                                            const float (&low_weight)[kGroup], const float (&high_weight)[kGroup], const RopeParams& p) {
-    if (p.weight != nullptr) {
+                                            const float (&low_weight)[kGroup], const float (&high_weight)[kGroup], bool normed, const RopeParams& p) {
+    if (normed) {
         float sum = 0.0f;
 #pragma unroll
         for (int i = 0; i < kGroup; i++) sum = fmaf(a[i], a[i], fmaf(b[i], b[i], sum));
@@ -83,38 +117,39 @@ static __device__ __forceinline__ void turn(float (&a)[kGroup], float (&b)[kGrou
     }
 }
 
-static __device__ __forceinline__ void load_weight(const RopeParams& p, int lane, float (&low)[kGroup], float (&high)[kGroup]) {
+static __device__ __forceinline__ void load_weight(const float* weight, int half, int lane, float (&low)[kGroup], float (&high)[kGroup]) {
 #pragma unroll
     for (int i = 0; i < kGroup; i++) low[i] = high[i] = 1.0f;
-    if (p.weight == nullptr) return;
-    multiply_group(low, p.weight + lane * kGroup, 0, kGroup, true);
-    multiply_group(high, p.weight + p.half + lane * kGroup, 0, kGroup, true);
+    if (weight == nullptr) return;
+    multiply_group(low, weight + lane * kGroup, 0, kGroup, true);
+    multiply_group(high, weight + half + lane * kGroup, 0, kGroup, true);
 }
 
 template <typename T, bool kHalfSplit>
 static __device__ __forceinline__ void rope_heads(const RopeParams& p) {
+    const Share<T> share(p);
+    if (share.heads == 0) return;
     const int lane = threadIdx.x & ((1 << p.lane_shift) - 1);
-    const int64_t row = blockIdx.x;
-    T* base = static_cast<T*>(p.x) + row * p.x_stride + lane * kGroup;
+    T* base = share.x + lane * kGroup;
 
     // A slot is a thread's share of a head; slots of a thread are blockDim.x apart, which keeps its lane.
-    const int first = blockIdx.y * kHeads * blockDim.x + threadIdx.x;
+    const int first = share.part * kHeads * blockDim.x + threadIdx.x;
     Group<T> low[kHeads], high[kHeads];
 #pragma unroll
     for (int j = 0; j < kHeads; j++) {
         const int head = (first + j * static_cast<int>(blockDim.x)) >> p.lane_shift;
         const T* x = base + static_cast<int64_t>(head) * 2 * p.half;
-        const int width = head < p.heads ? 1 : 0;  // of a head outside the row nothing is read
+        const int width = head < share.heads ? 1 : 0;  // of a head outside the row nothing is read
         low[j] = load_group(x, 0, width, true);
         high[j] = load_group(x + p.half, 0, width, true);
     }
     float cos[kGroup], sin[kGroup], low_weight[kGroup], high_weight[kGroup];
-    const int64_t pair = row * p.half + lane * (kHalfSplit ? 8 : 4), next = pair + next_pairs<kHalfSplit>(p.half);
+    const int64_t pair = share.row * p.half + lane * (kHalfSplit ? 8 : 4), next = pair + next_pairs<kHalfSplit>(p.half);
     load_four(p.cos + pair, cos);
     load_four(p.cos + next, cos + 4);
     load_four(p.sin + pair, sin);
     load_four(p.sin + next, sin + 4);
-    load_weight(p, lane, low_weight, high_weight);
+    load_weight(share.weight, p.half, lane, low_weight, high_weight);
 #pragma unroll
     for (int j = 0; j < kHeads; j++) {
         const int head = (first + j * static_cast<int>(blockDim.x)) >> p.lane_shift;
@@ -124,8 +159,8 @@ static __device__ __forceinline__ void rope_heads(const RopeParams& p) {
             a[i] = low[j].get(i);
             b[i] = high[j].get(i);
         }
-        turn<kHalfSplit>(a, b, cos, sin, low_weight, high_weight, p);
-        if (head < p.heads) {
+        turn<kHalfSplit>(a, b, cos, sin, low_weight, high_weight, share.weight != nullptr, p);
+        if (head < share.heads) {
             T* x = base + static_cast<int64_t>(head) * 2 * p.half;
             store_group(x, 0, kGroup, true, a);
             store_group(x + p.half, 0, kGroup, true, b);
@@ -135,13 +170,13 @@ static __device__ __forceinline__ void rope_heads(const RopeParams& p) {
 
 template <typename T>
 static __device__ __forceinline__ void rope_any(const RopeParams& p) {
+    const Share<T> share(p);
     const int lane = threadIdx.x & 31;
-    const int head = blockIdx.y * (blockDim.x >> 5) + (threadIdx.x >> 5);
-    if (head >= p.heads) return;
-    const int64_t row = blockIdx.x;
-    T* x = static_cast<T*>(p.x) + row * p.x_stride + static_cast<int64_t>(head) * 2 * p.half;
+    const int head = share.part * static_cast<int>(blockDim.x >> 5) + static_cast<int>(threadIdx.x >> 5);
+    if (head >= share.heads) return;
+    T* x = share.x + static_cast<int64_t>(head) * 2 * p.half;
     float factor = 1.0f;
-    if (p.weight != nullptr) {
+    if (share.weight != nullptr) {
         float sum = 0.0f;
         for (int i = lane; i < 2 * p.half; i += 32) sum = fmaf(to_float(x[i]), to_float(x[i]), sum);
 
@@ -151,17 +186,21 @@ static __device__ __forceinline__ void rope_any(const RopeParams& p) {
     for (int i = lane; i < p.half; i += 32) {
         const int at = p.halfsplit ? i : 2 * i;
         const int bt = p.halfsplit ? i + p.half : 2 * i + 1;
-        const float a = to_float(x[at]) * factor * (p.weight == nullptr ? 1.0f : p.weight[at]);
-        const float b = to_float(x[bt]) * factor * (p.weight == nullptr ? 1.0f : p.weight[bt]);
-        const float cos = p.cos[row * p.half + i], sin = p.sin[row * p.half + i];
+        const float a = to_float(x[at]) * factor * (share.weight == nullptr ? 1.0f : share.weight[at]);
+        const float b = to_float(x[bt]) * factor * (share.weight == nullptr ? 1.0f : share.weight[bt]);
+        const float cos = p.cos[share.row * p.half + i], sin = p.sin[share.row * p.half + i];
         x[at] = from_float<T>(a * cos - b * sin);
         x[bt] = from_float<T>(a * sin + b * cos);
     }
 }
 
+#if BUILDS(bf16)
 extern "C" __global__ void __launch_bounds__(128) rope_interleaved_bf16(const __grid_constant__ RopeParams p) { rope_heads<bf16, false>(p); }
-extern "C" __global__ void __launch_bounds__(128) rope_interleaved_f32(const __grid_constant__ RopeParams p) { rope_heads<float, false>(p); }
 extern "C" __global__ void __launch_bounds__(128) rope_halfsplit_bf16(const __grid_constant__ RopeParams p) { rope_heads<bf16, true>(p); }
-extern "C" __global__ void __launch_bounds__(128) rope_halfsplit_f32(const __grid_constant__ RopeParams p) { rope_heads<float, true>(p); }
 extern "C" __global__ void __launch_bounds__(128) rope_any_bf16(const __grid_constant__ RopeParams p) { rope_any<bf16>(p); }
+#endif
+#if BUILDS(f32)
+extern "C" __global__ void __launch_bounds__(128) rope_interleaved_f32(const __grid_constant__ RopeParams p) { rope_heads<float, false>(p); }
+extern "C" __global__ void __launch_bounds__(128) rope_halfsplit_f32(const __grid_constant__ RopeParams p) { rope_heads<float, true>(p); }
 extern "C" __global__ void __launch_bounds__(128) rope_any_f32(const __grid_constant__ RopeParams p) { rope_any<float>(p); }
+#endif

@@ -125,6 +125,10 @@ static __device__ __forceinline__ void multiply_group(float (&x)[kGroup], const 
     }
 }
 
+// The block's number from the end. Kernels between two matrix products go from the last row to the first: the product before wrote the last rows
+// last, so they are still in L2, and the product after starts with the first rows and finds them there.
+static __device__ __forceinline__ int block_from_end() { return static_cast<int>(gridDim.x - 1 - blockIdx.x); }
+
 // Which row a thread works on, and as which of the row's threads. A row has one warp (then a block has several rows) or the whole block.
 struct RowPlace {
     int64_t row;

@@ -2,6 +2,10 @@
 // Includes no toolkit header: the engine compiles these files with NVRTC alone, the offline gate with nvcc or with clang.
 #pragma once
 
+// A file may be divided into parts that are compiled apart, so that none takes long: entries between `#if BUILDS(part)` and `#endif` belong to that
+// part, and their names end in `_part`; of parts that fit, the longest is meant. A compiler that is given no part compiles them all.
+#define BUILDS(part) (!ZIMAGE_PARTS || ZIMAGE_PART_##part)
+
 #if defined(__clang__)
 #include "clang.cuh"
 #endif

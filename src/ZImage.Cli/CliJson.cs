@@ -120,7 +120,11 @@ internal sealed record DeviceJson(string Name, string ComputeCapability, int Mul
 internal sealed record CacheJson(string Folder, int Files, long Bytes);
 
 /// <summary>How the kernels came to be.</summary>
-internal sealed record KernelsJson(string Architecture, int Families, int FromCache, double Ms, IReadOnlyList<string> Warnings);
+internal sealed record KernelsJson(
+    string Architecture, int Units, int FromCache, double Ms, IReadOnlyList<KernelUnitJson> Built, IReadOnlyList<string> Warnings);
+
+/// <summary>A kernel file, or one of its parts: from the cache or compiled, and in what time.</summary>
+internal sealed record KernelUnitJson(string Name, bool FromCache, double Ms);
 
 /// <summary>An operator against the processor; the message stands in place of the numbers where it did not run.</summary>
 internal sealed record OperatorJson(string Name, bool Passes, double? Error, double? Bound, string? Message);

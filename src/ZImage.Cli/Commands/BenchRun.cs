@@ -129,7 +129,7 @@ internal sealed class BenchRun(CommandContext context)
                 using CudaBackend backend = new(ordinal);
                 long opened = Stopwatch.GetTimestamp();
                 backend.Kernels.WaitAll();
-                measurements.Add(name, $"{backend.Kernels.Families.Count} files", "ms", Stopwatch.GetElapsedTime(opened).TotalMilliseconds);
+                measurements.Add(name, $"{backend.Kernels.Units.Count} units", "ms", Stopwatch.GetElapsedTime(opened).TotalMilliseconds);
                 measurements.Add("open_device", name == "kernels_cold" ? "first" : "again", "ms", Stopwatch.GetElapsedTime(start, opened).TotalMilliseconds);
             }
         }

@@ -61,11 +61,14 @@ internal static class DoctorCommand
             using CpuBackend cpu = new();
             long start = TimeProvider.System.GetTimestamp();
             gpu.Kernels.WaitAll();
+            double ready = TimeProvider.System.GetElapsedTime(start).TotalMilliseconds;
+            KernelLogEntry[] built = [.. gpu.Kernels.Log.OrderByDescending(entry => entry.Elapsed)];
             KernelsJson kernels = new(
                 gpu.Kernels.Target.Architecture,
-                gpu.Kernels.Log.Count,
-                gpu.Kernels.Log.Count(entry => entry.FromCache),
-                Math.Round(TimeProvider.System.GetElapsedTime(start).TotalMilliseconds, 1),
+                built.Length,
+                built.Count(entry => entry.FromCache),
+                Math.Round(ready, 1),
+                [.. built.Select(entry => new KernelUnitJson(entry.Unit, entry.FromCache, Math.Round(entry.Elapsed.TotalMilliseconds, 1)))],
                 gpu.Kernels.Warnings());
             OperatorJson[] operators = [.. OperatorCheck.All.Select(check => Run(check, gpu, cpu))];
             return (
@@ -135,7 +138,12 @@ internal static class DoctorCommand
 
         output.WriteLine($"{"device",-10} {device.Name}, compute capability {device.ComputeCapability}, {device.Multiprocessors} multiprocessors, {Mebibytes(device.FreeBytes)} of {Mebibytes(device.TotalBytes)} free");
         output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture, $"{"kernels",-10} {kernels.Families} files for {kernels.Architecture}, {kernels.FromCache} from the cache, ready after {kernels.Ms} ms"));
+            CultureInfo.InvariantCulture, $"{"kernels",-10} {kernels.Units} units for {kernels.Architecture}, {kernels.FromCache} from the cache, ready after {kernels.Ms} ms"));
+        if (kernels.Built is [var slowest, ..])
+        {
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{"",-10} slowest: {slowest.Name} {slowest.Ms / 1e3:F1} s"));
+        }
+
         foreach (string warning in kernels.Warnings)
         {
             output.WriteLine($"{"",-10} {warning}");

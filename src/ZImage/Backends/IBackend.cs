@@ -161,14 +161,16 @@ public interface IBackend : IDisposable
     /// <param name="y">As <paramref name="x"/>; may be <paramref name="x"/>.</param>
     void GroupNorm(Tensor x, Tensor weight, Tensor bias, int groups, float eps, bool silu, Tensor y);
 
-    /// <summary>In place, for each head of each row: RMSNorm over the head (where a weight is given), then rotary embedding.</summary>
-    /// <param name="x">[rows, heads·headDim], rows may have gaps.</param>
-    /// <param name="weight">[headDim] F32, or empty for no norm.</param>
+    /// <summary>In place, for each head of each row of queries and keys: RMSNorm over the head (where a weight is given), then rotary embedding.</summary>
+    /// <param name="q">[query rows, heads·headDim], rows may have gaps; no more rows than <paramref name="k"/>, of which they are the first.</param>
+    /// <param name="k">[rows, key heads·headDim], rows may have gaps.</param>
+    /// <param name="qWeight">[headDim] F32 for the queries, or empty for no norm.</param>
+    /// <param name="kWeight">The same for the keys.</param>
     /// <param name="cos">[rows, headDim / 2] F32.</param>
     /// <param name="sin">[rows, headDim / 2] F32.</param>
     /// <param name="layout">Which elements turn together: (a, b) becomes (a·cos - b·sin, a·sin + b·cos).</param>
     /// <param name="eps">Added to the mean square.</param>
-    void HeadNormRope(Tensor x, Tensor weight, Tensor cos, Tensor sin, RopeLayout layout, float eps);
+    void HeadNormRope(Tensor q, Tensor k, Tensor qWeight, Tensor kWeight, Tensor cos, Tensor sin, RopeLayout layout, float eps);
 
     // ---- Elementwise
 

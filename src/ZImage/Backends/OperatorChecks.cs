@@ -55,14 +55,18 @@ internal static class OperatorChecks
         }
     }
 
-    public static void HeadNormRope(DType type, Tensor x, Tensor weight, Tensor cos, Tensor sin)
+    public static void HeadNormRope(DType type, Tensor q, Tensor k, Tensor qWeight, Tensor kWeight, Tensor cos, Tensor sin)
     {
-        bool tablesFit = IsMatrix(cos, DType.F32) && cos.IsDense && IsMatrix(sin, DType.F32, cos.Shape[1]) && sin.IsDense && sin.Shape[0] == cos.Shape[0];
-        if (!tablesFit || !IsMatrix(x, type) || x.Shape[0] != cos.Shape[0] || cos.Shape[1] == 0 || x.Shape[1] % (2 * cos.Shape[1]) != 0
-            || !IsVectorOrEmpty(weight, 2 * cos.Shape[1]))
+        bool tablesFit = IsMatrix(cos, DType.F32) && cos.IsDense && IsMatrix(sin, DType.F32, cos.Shape[1]) && sin.IsDense && sin.Shape[0] == cos.Shape[0]
+            && cos.Shape[1] > 0;
+        if (!tablesFit || !IsHeads(q) || !IsHeads(k) || k.Shape[0] != cos.Shape[0] || q.Shape[0] > cos.Shape[0]
+            || !IsVectorOrEmpty(qWeight, 2 * cos.Shape[1]) || !IsVectorOrEmpty(kWeight, 2 * cos.Shape[1]))
         {
-            throw Misfit(nameof(HeadNormRope), ("x", x), ("weight", weight), ("cos", cos), ("sin", sin));
+            throw Misfit(
+                nameof(HeadNormRope), ("q", q), ("k", k), ("qWeight", qWeight), ("kWeight", kWeight), ("cos", cos), ("sin", sin));
         }
+
+        bool IsHeads(Tensor x) => IsMatrix(x, type) && x.Shape[1] % (2 * cos.Shape[1]) == 0;
     }
 
     public static void SwiGlu(DType type, Tensor gateUp, Tensor y)

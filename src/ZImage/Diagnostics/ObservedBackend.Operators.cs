@@ -72,11 +72,11 @@ internal sealed partial class ObservedBackend(IBackend inner, IOperatorObserver?
     }
 
     /// <inheritdoc/>
-    public void HeadNormRope(Tensor x, Tensor weight, Tensor cos, Tensor sin, RopeLayout layout, float eps)
+    public void HeadNormRope(Tensor q, Tensor k, Tensor qWeight, Tensor kWeight, Tensor cos, Tensor sin, RopeLayout layout, float eps)
     {
-        OperatorCall call = new(nameof(HeadNormRope), x.Shape, 0, (2 * x.Bytes) + cos.Bytes + sin.Bytes);
+        OperatorCall call = new(nameof(HeadNormRope), k.Shape, 0, (2 * q.Bytes) + (2 * k.Bytes) + cos.Bytes + sin.Bytes);
         Begin(call);
-        inner.HeadNormRope(x, weight, cos, sin, layout, eps);
+        inner.HeadNormRope(q, k, qWeight, kWeight, cos, sin, layout, eps);
         End(call);
     }
 

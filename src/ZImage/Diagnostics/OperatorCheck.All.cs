@@ -114,10 +114,12 @@ internal sealed partial record OperatorCheck
 
     private static void HeadNormRope(OperatorScene s, RopeLayout layout)
     {
-        (int rows, int heads, int headDim) = (s.Pick(1, 70), s.Pick(1, 5), s.OneOf(32, 64, 128));
-        Tensor x = s.Strided(rows, heads * headDim);
-        s.Backend.HeadNormRope(x, s.Floats(0.1f, 1, headDim), s.Floats(1, 0, rows, headDim / 2), s.Floats(1, 0, rows, headDim / 2), layout, Eps);
-        s.Keep(x);
+        (int rows, int heads, int keyHeads, int headDim) = (s.Pick(1, 70), s.Pick(1, 5), s.Pick(1, 5), s.OneOf(32, 64, 128));
+        Tensor q = s.Strided(s.Pick(1, rows), heads * headDim), k = s.Strided(rows, keyHeads * headDim);
+        s.Backend.HeadNormRope(
+            q, k, s.Floats(0.1f, 1, headDim), s.Floats(0.1f, 1, headDim), s.Floats(1, 0, rows, headDim / 2), s.Floats(1, 0, rows, headDim / 2), layout, Eps);
+        s.Keep(q);
+        s.Keep(k);
     }
 
     private static void SwiGlu(OperatorScene s)

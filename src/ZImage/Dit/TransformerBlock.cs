@@ -116,8 +116,7 @@ internal sealed class TransformerBlock
         Record(probe, ".attention.to_q", q);
         Record(probe, ".attention.to_k", k);
         Record(probe, ".attention.to_v", v);
-        backend.HeadNormRope(q, normQ, rope.Cos.Slice(0, activeRows), rope.Sin.Slice(0, activeRows), RopeLayout.Interleaved, ZImageTransformerConfig.QkNormEps);
-        backend.HeadNormRope(k, normK, rope.Cos, rope.Sin, RopeLayout.Interleaved, ZImageTransformerConfig.QkNormEps);
+        backend.HeadNormRope(q, k, normQ, normK, rope.Cos, rope.Sin, RopeLayout.Interleaved, ZImageTransformerConfig.QkNormEps);
         Record(probe, ".attention.q_rope", q);
         Record(probe, ".attention.k_rope", k);
 

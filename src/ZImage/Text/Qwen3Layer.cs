@@ -68,8 +68,7 @@ internal sealed class Qwen3Layer
         Record(probe, ".self_attn.q_proj", q);
         Record(probe, ".self_attn.k_proj", k);
         Record(probe, ".self_attn.v_proj", v);
-        backend.HeadNormRope(q, qNorm, cos, sin, RopeLayout.HalfSplit, config.RmsNormEps);
-        backend.HeadNormRope(k, kNorm, cos, sin, RopeLayout.HalfSplit, config.RmsNormEps);
+        backend.HeadNormRope(q, k, qNorm, kNorm, cos, sin, RopeLayout.HalfSplit, config.RmsNormEps);
         AttentionHeads heads = new(config.HeadCount, config.KeyValueHeadCount, config.HeadDim, Causal: true);
         backend.Attention(q, k, v, buffers.Heads, heads, spans);
         backend.Linear(buffers.Heads, oProj, buffers.Y);

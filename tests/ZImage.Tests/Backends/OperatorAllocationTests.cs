@@ -18,7 +18,7 @@ internal sealed class OperatorAllocationTests
         ("RmsNorm", (b, i) => b.RmsNorm(i.Wide, i.Weight, i.Weight, 1e-6f, i.Wide)),
         ("ResidualNorm", (b, i) => b.ResidualNorm(i.Wide, i.Other, i.Weight, i.Weight, i.Weight, i.Weight, 1e-6f, i.Other)),
         ("LayerNorm", (b, i) => b.LayerNorm(i.Wide, i.Weight, 1e-6f, i.Other)),
-        ("HeadNormRope", (b, i) => b.HeadNormRope(i.Narrow, default, i.Table, i.Table, RopeLayout.Interleaved, 1e-6f)),
+        ("HeadNormRope", (b, i) => b.HeadNormRope(i.Narrow.Slice(0, 1), i.Narrow, default, default, i.Table, i.Table, RopeLayout.Interleaved, 1e-6f)),
         ("SwiGlu", (b, i) => b.SwiGlu(i.Wide.Columns(0, 128), i.Narrow)),
         ("Silu", (b, i) => b.Silu(i.Wide, i.Other)),
         ("Add", (b, i) => b.Add(i.Wide, i.Other)),

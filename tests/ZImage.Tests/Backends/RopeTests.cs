@@ -18,30 +18,39 @@ internal sealed class RopeTests(VectorWidth level)
     {
         using OperatorCase test = new(level);
         int half = headDim / 2;
-        Tensor x = test.NormalWithGaps(rows, heads * headDim), angles = test.Spread(50, 0, rows, half);
-        Tensor cos = test.Empty(rows, half), sin = test.Empty(rows, half), weight = normed ? test.Spread(0.2, 1, headDim) : default;
+        Tensor angles = test.Spread(50, 0, rows, half);
+
+        // Queries of the first rows, and fewer keys.
+        Tensor q = test.NormalWithGaps((rows + 1) / 2, heads * headDim), k = test.NormalWithGaps(rows, ((heads + 1) / 2) * headDim);
+        Tensor cos = test.Empty(rows, half), sin = test.Empty(rows, half);
+        Tensor qWeight = normed ? test.Spread(0.2, 1, headDim) : default, kWeight = normed ? test.Spread(0.2, 1, headDim) : default;
         for (int i = 0; i < rows * half; i++)
         {
             cos.AsSpan<float>()[i] = MathF.Cos(angles.AsSpan<float>()[i]);
             sin.AsSpan<float>()[i] = MathF.Sin(angles.AsSpan<float>()[i]);
         }
 
-        double[] expected = Reference(x, weight, cos, sin, layout, 1e-6);
-        test.Backend.HeadNormRope(x, weight, cos, sin, layout, 1e-6f);
-        Assert.That(OperatorCase.Nmse(x, expected), Is.LessThanOrEqualTo(Bound));
+        double[] queries = Reference(q, qWeight, cos, sin, layout, 1e-6), keys = Reference(k, kWeight, cos, sin, layout, 1e-6);
+        test.Backend.HeadNormRope(q, k, qWeight, kWeight, cos, sin, layout, 1e-6f);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(OperatorCase.Nmse(q, queries), Is.LessThanOrEqualTo(Bound));
+            Assert.That(OperatorCase.Nmse(k, keys), Is.LessThanOrEqualTo(Bound));
+        }
     }
 
     [Test]
-    public void Columns_beside_the_view_are_left_alone([Values] RopeLayout layout)
+    public void Columns_beside_the_views_are_left_alone([Values] RopeLayout layout)
     {
         using OperatorCase test = new(level);
-        Tensor whole = test.Normal(4, 60), cos = test.Normal(4, 10), sin = test.Normal(4, 10), weight = test.Normal(20);
+        Tensor whole = test.Normal(4, 80), cos = test.Normal(4, 10), sin = test.Normal(4, 10), weight = test.Normal(20);
         float[] before = OperatorCase.Bits(whole);
-        test.Backend.HeadNormRope(whole.Columns(20, 20), weight, cos, sin, layout, 1e-6f);
+        test.Backend.HeadNormRope(whole.Columns(20, 20).Slice(0, 3), whole.Columns(60, 20), weight, weight, cos, sin, layout, 1e-6f);
         float[] after = OperatorCase.Bits(whole);
         for (int i = 0; i < after.Length; i++)
         {
-            Assert.That(after[i] == before[i], Is.EqualTo(i % 60 is < 20 or >= 40), $"element {i}");
+            bool turned = i % 80 >= 60 || (i % 80 is >= 20 and < 40 && i / 80 < 3);
+            Assert.That(after[i] == before[i], Is.EqualTo(!turned), $"element {i}");
         }
     }
 

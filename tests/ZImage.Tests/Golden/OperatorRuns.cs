@@ -120,9 +120,10 @@ internal static class OperatorRuns
     private static void HeadNormRope(OperatorCase run)
     {
         RopeLayout layout = run.Parameters.GetProperty("layout").GetString() == "interleaved" ? RopeLayout.Interleaved : RopeLayout.HalfSplit;
-        Tensor x = run.Activations("x");
-        run.Backend.HeadNormRope(x, run.Vector("weight"), run.Single("cos"), run.Single("sin"), layout, run.Number("eps"));
-        run.Check(x);
+        Tensor q = run.Activations("x"), k = run.Activations("x");
+        run.Backend.HeadNormRope(q, k, run.Vector("weight"), run.Vector("weight"), run.Single("cos"), run.Single("sin"), layout, run.Number("eps"));
+        run.Check(q);
+        run.Check(k);
     }
 
     private static void Add(OperatorCase run)

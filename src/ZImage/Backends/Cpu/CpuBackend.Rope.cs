@@ -5,9 +5,15 @@ namespace ZImage.Backends.Cpu;
 public sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
-    public void HeadNormRope(Tensor x, Tensor weight, Tensor cos, Tensor sin, RopeLayout layout, float eps)
+    public void HeadNormRope(Tensor q, Tensor k, Tensor qWeight, Tensor kWeight, Tensor cos, Tensor sin, RopeLayout layout, float eps)
     {
-        OperatorChecks.HeadNormRope(ActivationType, x, weight, cos, sin);
+        OperatorChecks.HeadNormRope(ActivationType, q, k, qWeight, kWeight, cos, sin);
+        Turn(q, qWeight, cos, sin, layout, eps);
+        Turn(k, kWeight, cos, sin, layout, eps);
+        KeepAlive(q, k, qWeight, kWeight, cos, sin);
+    }
+
+    private void Turn(Tensor x, Tensor weight, Tensor cos, Tensor sin, RopeLayout layout, float eps) =>
         ForRange(x.RowCount, x.RowLength, new HeadNormRopeKernel
         {
             X = x.Pointer<float>(),
@@ -20,8 +26,6 @@ public sealed unsafe partial class CpuBackend
             Layout = layout,
             Eps = eps,
         });
-        KeepAlive(x, weight, cos, sin);
-    }
 
     private struct HeadNormRopeKernel : IRangeKernel
     {

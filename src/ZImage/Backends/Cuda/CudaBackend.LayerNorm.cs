@@ -15,7 +15,6 @@ internal struct LayerNormParams
     public int XStride;
     public int YStride;
     public int RowThreads;
-    public int Vector;
     public float Eps;
 }
 
@@ -33,7 +32,8 @@ public sealed partial class CudaBackend
             return;
         }
 
-        RowGeometry geometry = RowGeometry.Choose(x.RowCount, x.RowLength, leastGroups: 4);
+        bool vector = HasWholeGroups(x) && IsVectorAligned(x) && IsVectorAligned(scale) && IsVectorAligned(y);
+        RowGeometry geometry = RowGeometry.Choose(x.RowCount, x.RowLength, perThread: 4, vector);
         LayerNormParams parameters = new()
         {
             X = x.Address,
@@ -44,7 +44,6 @@ public sealed partial class CudaBackend
             XStride = x.RowStride,
             YStride = y.RowStride,
             RowThreads = geometry.RowThreads,
-            Vector = HasWholeGroups(x) && IsVectorAligned(x) && IsVectorAligned(scale) && IsVectorAligned(y) ? 1 : 0,
             Eps = eps,
         };
         CudaKernel kernel = geometry.Groups == 4

@@ -16,7 +16,6 @@ internal struct RmsNormParams
     public int XStride;
     public int YStride;
     public int RowThreads;
-    public int Vector;
     public float Eps;
 }
 
@@ -37,7 +36,6 @@ internal struct ResidualNormParams
     public int YStride;
     public int HStride;
     public int RowThreads;
-    public int Vector;
     public float Eps;
 }
 
@@ -67,7 +65,8 @@ public sealed partial class CudaBackend
             return;
         }
 
-        RowGeometry geometry = RowGeometry.Choose(x.RowCount, x.RowLength, FewestGroups);
+        bool vector = HasWholeGroups(x) && IsVectorAligned(x) && IsVectorAligned(weight) && IsVectorAligned(scale) && IsVectorAligned(y);
+        RowGeometry geometry = RowGeometry.Choose(x.RowCount, x.RowLength, GroupsPerThread, vector);
         RmsNormParams parameters = new()
         {
             X = x.Address,
@@ -79,7 +78,6 @@ public sealed partial class CudaBackend
             XStride = x.RowStride,
             YStride = y.RowStride,
             RowThreads = geometry.RowThreads,
-            Vector = HasWholeGroups(x) && IsVectorAligned(x) && IsVectorAligned(weight) && IsVectorAligned(scale) && IsVectorAligned(y) ? 1 : 0,
             Eps = eps,
         };
         CudaKernel kernel = geometry.Groups switch
@@ -105,7 +103,7 @@ public sealed partial class CudaBackend
         bool ring = vector && UsesRing(ActivationType, x.RowCount, x.RowLength, Multiprocessors);
         RowGeometry geometry = ring
             ? new RowGeometry(0, RingThreads, RingThreads, Math.Min(x.RowCount, RingBlocksPerMultiprocessor * Multiprocessors))
-            : RowGeometry.Choose(x.RowCount, x.RowLength, FewestGroups);
+            : RowGeometry.Choose(x.RowCount, x.RowLength, GroupsPerThread, vector);
         ResidualNormParams parameters = new()
         {
             X = x.Address,
@@ -121,7 +119,6 @@ public sealed partial class CudaBackend
             YStride = y.RowStride,
             HStride = StrideOrNone(h),
             RowThreads = geometry.RowThreads,
-            Vector = vector ? 1 : 0,
             Eps = eps,
         };
         if (ring)
@@ -148,8 +145,8 @@ public sealed partial class CudaBackend
     internal static bool UsesRing(DType type, int rows, int width, int multiprocessors) =>
         type == DType.BF16 && width is > RingShortestRow and <= RingLongestRow && rows >= multiprocessors;
 
-    // Two groups a thread are fastest in bf16; the float kernels, for comparisons only, exist with four.
-    private int FewestGroups => ActivationType == DType.BF16 ? 2 : 4;
+    // Two groups a thread are fastest in bf16; the float kernels, for comparisons only, have four.
+    private int GroupsPerThread => ActivationType == DType.BF16 ? 2 : 4;
 
     private static bool HasWholeGroups(Tensor x) => x.RowLength % RowGeometry.Group == 0;
 }

@@ -8,14 +8,21 @@ namespace ZImage.Backends.Cuda;
 [StructLayout(LayoutKind.Sequential)]
 internal struct RopeParams
 {
-    public nint X;
-    public nint Weight;
+    public nint Q;
+    public nint K;
+    public nint QWeight;
+    public nint KWeight;
     public nint Cos;
     public nint Sin;
     public int Rows;
-    public int Heads;
+    public int QRows;
+    public int QHeads;
+    public int KHeads;
+    public int QStride;
+    public int KStride;
+    public int QBlocks;
+    public int KBlocks;
     public int Half;
-    public int XStride;
     public int LaneShift;
     public int HalfSplit;
     public float Eps;
@@ -24,8 +31,9 @@ internal struct RopeParams
 /// <summary>Launch of a <c>rope_*</c> kernel.</summary>
 /// <param name="LaneShift">Base-2 logarithm of the threads per head; -1 for the kernel that takes any head.</param>
 /// <param name="Threads">Threads of a block.</param>
-/// <param name="BlocksPerRow">Blocks that share a row.</param>
-internal readonly record struct RopeGeometry(int LaneShift, int Threads, int BlocksPerRow)
+/// <param name="QBlocks">Blocks that share a row of queries.</param>
+/// <param name="KBlocks">Blocks that share a row of keys.</param>
+internal readonly record struct RopeGeometry(int LaneShift, int Threads, int QBlocks, int KBlocks)
 {
     // Elements of a head that a thread turns, and heads it turns them in: kHeads of the kernel.
     private const int ElementsPerThread = 16;
@@ -34,20 +42,22 @@ internal readonly record struct RopeGeometry(int LaneShift, int Threads, int Blo
     private const int Warp = 32;
 
     /// <summary>Chooses the launch.</summary>
-    /// <param name="heads">Heads of a row.</param>
+    /// <param name="qHeads">Heads of a row of queries.</param>
+    /// <param name="kHeads">Heads of a row of keys.</param>
     /// <param name="headDim">Elements of a head, even.</param>
-    /// <param name="aligned">Whether every row, the tables and the weight start at multiples of 16 bytes.</param>
-    public static RopeGeometry Choose(int heads, int headDim, bool aligned)
+    /// <param name="aligned">Whether every row, the tables and the weights start at multiples of 16 bytes.</param>
+    public static RopeGeometry Choose(int qHeads, int kHeads, int headDim, bool aligned)
     {
         int lanes = headDim / ElementsPerThread;
         if (!aligned || !BitOperations.IsPow2(headDim) || lanes is < 1 or > Warp)
         {
-            return new RopeGeometry(-1, MostThreads, RowGeometry.CeilDiv(heads, MostThreads / Warp));
+            return new RopeGeometry(-1, MostThreads, RowGeometry.CeilDiv(qHeads, MostThreads / Warp), RowGeometry.CeilDiv(kHeads, MostThreads / Warp));
         }
 
-        int slots = checked(heads * lanes);
-        int threads = Math.Min(MostThreads, RowGeometry.CeilDiv(RowGeometry.CeilDiv(slots, HeadsPerThread), Warp) * Warp);
-        return new RopeGeometry(BitOperations.Log2((uint)lanes), threads, RowGeometry.CeilDiv(slots, HeadsPerThread * threads));
+        int qSlots = checked(qHeads * lanes), kSlots = checked(kHeads * lanes);
+        int threads = Math.Min(MostThreads, RowGeometry.CeilDiv(RowGeometry.CeilDiv(Math.Max(qSlots, kSlots), HeadsPerThread), Warp) * Warp);
+        int slots = HeadsPerThread * threads;
+        return new RopeGeometry(BitOperations.Log2((uint)lanes), threads, RowGeometry.CeilDiv(qSlots, slots), RowGeometry.CeilDiv(kSlots, slots));
     }
 }
 
@@ -58,28 +68,37 @@ public sealed partial class CudaBackend
     private CudaKernel ropeAny;
 
     /// <inheritdoc/>
-    public void HeadNormRope(Tensor x, Tensor weight, Tensor cos, Tensor sin, RopeLayout layout, float eps)
+    /// <exception cref="ArgumentException">More blocks than a launch can have.</exception>
+    public void HeadNormRope(Tensor q, Tensor k, Tensor qWeight, Tensor kWeight, Tensor cos, Tensor sin, RopeLayout layout, float eps)
     {
-        OperatorChecks.HeadNormRope(ActivationType, x, weight, cos, sin);
-        if (x.Count == 0)
+        OperatorChecks.HeadNormRope(ActivationType, q, k, qWeight, kWeight, cos, sin);
+        if (k.Count == 0)
         {
             return;
         }
 
         int half = cos.RowLength;
-        int heads = x.RowLength / (2 * half);
-        bool aligned = IsVectorAligned(x) && IsVectorAligned(weight) && IsVectorAligned(cos) && IsVectorAligned(sin);
-        RopeGeometry geometry = RopeGeometry.Choose(heads, 2 * half, aligned);
+        int qHeads = q.RowLength / (2 * half), kHeads = k.RowLength / (2 * half);
+        bool aligned = IsVectorAligned(q) && IsVectorAligned(k) && IsVectorAligned(qWeight) && IsVectorAligned(kWeight)
+            && IsVectorAligned(cos) && IsVectorAligned(sin);
+        RopeGeometry geometry = RopeGeometry.Choose(qHeads, kHeads, 2 * half, aligned);
         RopeParams parameters = new()
         {
-            X = x.Address,
-            Weight = AddressOrNull(weight),
+            Q = q.Address,
+            K = k.Address,
+            QWeight = AddressOrNull(qWeight),
+            KWeight = AddressOrNull(kWeight),
             Cos = cos.Address,
             Sin = sin.Address,
-            Rows = x.RowCount,
-            Heads = heads,
+            Rows = k.RowCount,
+            QRows = q.RowCount,
+            QHeads = qHeads,
+            KHeads = kHeads,
+            QStride = q.RowStride,
+            KStride = k.RowStride,
+            QBlocks = geometry.QBlocks,
+            KBlocks = geometry.KBlocks,
             Half = half,
-            XStride = x.RowStride,
             LaneShift = geometry.LaneShift,
             HalfSplit = layout == RopeLayout.HalfSplit ? 1 : 0,
             Eps = eps,
@@ -90,6 +109,7 @@ public sealed partial class CudaBackend
             (_, RopeLayout.Interleaved) => ForActivations(ref ropeInterleaved, "rope", "rope_interleaved"),
             _ => ForActivations(ref ropeHalfSplit, "rope", "rope_halfsplit"),
         };
-        Launch(kernel, new CudaGrid(x.RowCount, geometry.BlocksPerRow), geometry.Threads, 0, in parameters);
+        int blocks = RowGeometry.BlocksFor((long)k.RowCount * (geometry.QBlocks + geometry.KBlocks), 1);
+        Launch(kernel, new CudaGrid(blocks), geometry.Threads, 0, in parameters);
     }
 }

@@ -40,7 +40,7 @@ public sealed partial class CudaBackend : IBackend
         string? cache = CacheFolder.OfProcess();
         try
         {
-            kernels = new KernelLibrary(this.device, KernelSources.OfProcess(), new KernelCache(cache is null ? null : Path.Combine(cache, "kernels")));
+            kernels = new KernelLibrary(this.device, KernelSources.OfProcess(), new KernelCache(cache is null ? null : Path.Combine(cache, "kernels")), activationType);
             memory = new DeviceMemory(this.device, memoryLimit);
             gemm = new GemmEngine(this.device, memory, cache is null ? null : Path.Combine(cache, "gemm"));
             staging = new StagingBuffer(this.device);

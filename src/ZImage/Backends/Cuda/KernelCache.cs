@@ -4,11 +4,12 @@ using System.Text;
 namespace ZImage.Backends.Cuda;
 
 /// <summary>
-/// Compiled families on disk, each in a folder <c>family.architecture.key</c> with its source beside it, where profilers find it. A folder is written
-/// aside and renamed, so that none is ever half there; what is broken is made again; what cannot be written is done without.
+/// Compiled units on disk, each in a folder <c>unit.architecture.key</c> with its source beside it, where profilers find it. A folder is written
+/// aside and renamed, so that none is ever half there; what is broken is made again; what cannot be written is done without. What nobody has used
+/// for long goes: a folder's time is that of its last use, to a day.
 /// </summary>
 /// <param name="root">The cache's folder for kernels; null for no cache.</param>
-internal sealed class KernelCache(string? root)
+internal sealed partial class KernelCache(string? root)
 {
     /// <summary>Part of every key: a new number makes everything again.</summary>
     private const int FormatVersion = 1;
@@ -16,7 +17,7 @@ internal sealed class KernelCache(string? root)
     private const string DigestFile = "kernel.sha256";
     private const string LogFile = "compile.log";
 
-    /// <summary>The key of a family: whatever changes the machine code changes it.</summary>
+    /// <summary>The key of a unit: whatever changes the machine code changes it.</summary>
     /// <param name="source">Source and headers.</param>
     /// <param name="options">The compiler's options, the architecture among them.</param>
     /// <param name="compiler">The compiler's version.</param>
@@ -24,7 +25,7 @@ internal sealed class KernelCache(string? root)
     public static string Key(KernelSource source, IEnumerable<string> options, Version compiler)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Append($"{FormatVersion}|{compiler}|{source.Family}");
+        Append($"{FormatVersion}|{compiler}|{source.Name}");
         foreach (string option in options)
         {
             Append(option);
@@ -48,7 +49,7 @@ internal sealed class KernelCache(string? root)
         }
     }
 
-    /// <summary>A family from the cache, or compiled and put there.</summary>
+    /// <summary>A unit from the cache, or compiled and put there.</summary>
     /// <param name="source">Source and headers.</param>
     /// <param name="target">What to compile for.</param>
     /// <param name="compiler">The compiler's version.</param>
@@ -63,11 +64,12 @@ internal sealed class KernelCache(string? root)
             return compile($"kernels/{name}");
         }
 
-        string folder = Path.Combine(root, $"{source.Family}.{target.Architecture}.{Key(source, target.Options, compiler)}");
+        string folder = Path.Combine(root, FolderName(source, target, compiler));
         string codeFile = target.IsPtx ? "kernel.ptx" : "kernel.cubin";
         if (TryLoad(folder, codeFile) is { } cached)
         {
             fromCache = true;
+            MarkUse(folder, DateTime.UtcNow);
             return cached;
         }
 
@@ -76,6 +78,9 @@ internal sealed class KernelCache(string? root)
         Store(folder, codeFile, source, target, compiler, image);
         return image;
     }
+
+    private static string FolderName(KernelSource source, KernelTarget target, Version compiler) =>
+        $"{source.Name}.{target.Architecture}.{Key(source, [.. target.Options, .. source.Definitions], compiler)}";
 
     private static KernelImage? TryLoad(string folder, string codeFile)
     {
@@ -103,7 +108,7 @@ internal sealed class KernelCache(string? root)
                 Write(path, text);
             }
 
-            Write("options.txt", $"NVRTC {compiler}\n{string.Join('\n', target.Options)}\n");
+            Write("options.txt", $"NVRTC {compiler}\n{string.Join('\n', [.. target.Options, .. source.Definitions])}\n");
             Write(LogFile, image.Log);
             File.WriteAllBytes(Path.Combine(aside, codeFile), image.Code);
             Write(DigestFile, Digest(image.Code));

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace ZImage.Backends.Cuda;
 
-/// <summary>A compiled family.</summary>
+/// <summary>A compiled unit.</summary>
 /// <param name="Code">A cubin, or PTX with its terminating zero.</param>
 /// <param name="Log">What the compiler said: registers, spills, warnings.</param>
 internal sealed partial record KernelImage(byte[] Code, string Log)
@@ -35,10 +35,11 @@ internal sealed partial record KernelImage(byte[] Code, string Log)
     private static partial Regex SerialPattern();
 }
 
-/// <summary>How a family came to be: from the cache or from the compiler, and in what time.</summary>
+/// <summary>How a unit came to be: from the cache or from the compiler, and in what time.</summary>
+/// <param name="Unit">The unit's name.</param>
 /// <param name="Family">File name without extension.</param>
 /// <param name="Architecture">What it was compiled for.</param>
 /// <param name="FromCache">Whether it was compiled in an earlier run.</param>
-/// <param name="Elapsed">Time from the start of this family to its machine code.</param>
+/// <param name="Elapsed">Time from the start of this unit to its machine code.</param>
 /// <param name="Log">The compiler's log, also that of an earlier run.</param>
-internal sealed record KernelLogEntry(string Family, string Architecture, bool FromCache, TimeSpan Elapsed, string Log);
+internal sealed record KernelLogEntry(string Unit, string Family, string Architecture, bool FromCache, TimeSpan Elapsed, string Log);

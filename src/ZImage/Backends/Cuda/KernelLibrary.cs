@@ -1,4 +1,5 @@
 using ZImage.Native;
+using ZImage.Tensors;
 
 namespace ZImage.Backends.Cuda;
 
@@ -7,6 +8,7 @@ internal sealed class KernelLibrary : IDisposable
 {
     private readonly CudaDevice device;
     private readonly KernelBuild build;
+    private readonly Dictionary<string, IReadOnlyList<KernelSource>> families = new(StringComparer.Ordinal);
     private readonly Dictionary<string, CudaModuleHandle> modules = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Family, string Entry), LoadedKernel> kernels = [];
     private readonly Dictionary<nint, string> names = [];
@@ -15,44 +17,64 @@ internal sealed class KernelLibrary : IDisposable
     /// <param name="device">Its context takes the modules.</param>
     /// <param name="sources">The kernel files.</param>
     /// <param name="cache">Where built ones are kept.</param>
+    /// <param name="activationType">BF16 or F32: units for the other type are built only when asked for.</param>
     /// <exception cref="DeviceException">The compiler cannot compile for the device.</exception>
-    public KernelLibrary(CudaDevice device, KernelSources sources, KernelCache cache)
+    public KernelLibrary(CudaDevice device, KernelSources sources, KernelCache cache, DType activationType)
     {
         this.device = device;
         Version compiler = NvrtcCompiler.Version();
         Target = KernelTarget.Choose(device.ComputeCapability, NvrtcCompiler.SupportedArchitectures());
+        foreach (string family in sources.Families.Where(Target.Takes))
+        {
+            families.Add(family, sources.Units(family));
+        }
+
+        KernelSource[] units = [.. families.Values.SelectMany(family => family)];
         build = new KernelBuild(
-            sources.Families.Where(Target.Takes).Select(sources.Family),
+            units.Where(unit => unit.IsFor(activationType)),
+            units.Where(unit => !unit.IsFor(activationType)),
             Target.Architecture,
-            (KernelSource source, out bool fromCache) => cache.Get(source, Target, compiler, path => Compile(source, path), out fromCache));
+            (KernelSource source, out bool fromCache) => cache.Get(source, Target, compiler, path => Compile(source, path, compiler), out fromCache),
+            () => cache.Prune(units, Target, compiler, DateTime.UtcNow));
     }
 
     /// <summary>What the kernels are compiled for.</summary>
     public KernelTarget Target { get; }
 
-    /// <summary>The families that are built, in the order in which they were.</summary>
+    /// <summary>The units that are built, in the order in which they were.</summary>
     public IReadOnlyCollection<KernelLogEntry> Log => build.Log;
 
-    /// <summary>Names of all families.</summary>
-    public IReadOnlyCollection<string> Families => build.Families;
+    /// <summary>Names of the units that are built without being asked for: all but those for the other activation type.</summary>
+    public IReadOnlyList<string> Units => build.Units;
 
-    /// <summary>Waits until all families are built.</summary>
+    /// <summary>Waits until these units are built.</summary>
     /// <exception cref="KernelCompilationException">One does not compile.</exception>
     public void WaitAll()
     {
-        foreach (string family in build.Families)
+        foreach (string unit in build.Units)
         {
-            build.Wait(family);
+            build.Wait(unit);
         }
     }
 
-    /// <summary>What the compiler warned of in all families: spills, and wgmma put in sequence. Waits until all are built.</summary>
-    public IReadOnlyList<string> Warnings() =>
-        [.. build.Families.Order(StringComparer.Ordinal).SelectMany(family => build.Wait(family).Warnings().Select(warning => $"{family}: {warning}"))];
+    /// <summary>Waits for all units, and builds those that nobody has asked for.</summary>
+    /// <exception cref="KernelCompilationException">One does not compile.</exception>
+    public void BuildEvery() => Parallel.ForEach(build.AllUnits, unit => build.Wait(unit));
 
-    /// <summary>A kernel; waits for its family, loads it, and opts in to shared memory above 48 KiB.</summary>
+    /// <summary>What the compiler warned of in all units built so far: spills, and wgmma put in sequence. Waits for those that are built without being asked for.</summary>
+    public IReadOnlyList<string> Warnings()
+    {
+        WaitAll();
+        return
+        [
+            .. build.Log.OrderBy(entry => entry.Unit, StringComparer.Ordinal)
+                .SelectMany(entry => build.Wait(entry.Unit).Warnings().Select(warning => $"{entry.Unit}: {warning}")),
+        ];
+    }
+
+    /// <summary>A kernel; waits for its unit, loads it, and opts in to shared memory above 48 KiB.</summary>
     /// <exception cref="ArgumentException">No such family or entry, or more shared memory than the device has.</exception>
-    /// <exception cref="KernelCompilationException">The family does not compile.</exception>
+    /// <exception cref="KernelCompilationException">The unit does not compile.</exception>
     public CudaKernel Get(string family, string entry, int sharedBytes)
     {
         if (sharedBytes > device.MaxSharedBytes)
@@ -62,7 +84,7 @@ internal sealed class KernelLibrary : IDisposable
 
         if (!kernels.TryGetValue((family, entry), out LoadedKernel? kernel))
         {
-            kernel = new LoadedKernel(Module(family).GetFunction(entry));
+            kernel = new LoadedKernel(Module(UnitOf(family, entry)).GetFunction(entry));
             kernels.Add((family, entry), kernel);
             names.Add(kernel.Function, entry);
         }
@@ -78,7 +100,7 @@ internal sealed class KernelLibrary : IDisposable
     }
 
     /// <summary>Whether a family exists for this device.</summary>
-    public bool Has(string family) => build.Families.Contains(family);
+    public bool Has(string family) => families.ContainsKey(family);
 
     /// <summary>The entry that a function was loaded as.</summary>
     public string NameOf(CudaKernel kernel) => names.GetValueOrDefault(kernel.Function, "a kernel");
@@ -93,20 +115,24 @@ internal sealed class KernelLibrary : IDisposable
         }
     }
 
-    private CudaModuleHandle Module(string family)
+    private string UnitOf(string family, string entry) => families.TryGetValue(family, out IReadOnlyList<KernelSource>? units)
+        ? KernelSources.UnitOf(units, entry).Name
+        : throw new ArgumentException($"There is no kernel family {family} for {Target.Architecture}; there are {string.Join(", ", families.Keys)}.", nameof(family));
+
+    private CudaModuleHandle Module(string unit)
     {
-        if (!modules.TryGetValue(family, out CudaModuleHandle? module))
+        if (!modules.TryGetValue(unit, out CudaModuleHandle? module))
         {
-            module = CudaModuleHandle.Load(device.Context, build.Wait(family).Code);
-            modules.Add(family, module);
+            module = CudaModuleHandle.Load(device.Context, build.Wait(unit).Code);
+            modules.Add(unit, module);
         }
 
         return module;
     }
 
-    private KernelImage Compile(KernelSource source, string path)
+    private KernelImage Compile(KernelSource source, string path, Version compiler)
     {
-        string[] options = Target.Options;
+        string[] options = [.. Target.Options, .. source.Definitions, .. KernelTarget.WithoutOwnCache(compiler)];
         try
         {
             (byte[] code, string log) = Target.IsPtx

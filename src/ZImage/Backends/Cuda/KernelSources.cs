@@ -1,13 +1,31 @@
 using System.Text.RegularExpressions;
+using ZImage.Tensors;
 
 namespace ZImage.Backends.Cuda;
 
-/// <summary>The source of one kernel family and of the headers that it includes, directly or through others.</summary>
+/// <summary>
+/// What is compiled at once, a unit: a kernel file or one of the parts that it is divided into, with the headers that it includes, directly or through others.
+/// </summary>
 /// <param name="Family">File name without extension.</param>
-/// <param name="Text">The source.</param>
+/// <param name="Text">The source, of all parts.</param>
 /// <param name="Headers">Path under <c>kernels/</c> and text of each header.</param>
-internal sealed record KernelSource(string Family, string Text, IReadOnlyList<KeyValuePair<string, string>> Headers)
+/// <param name="Part">The part: what stands in <c>#if BUILDS(part)</c>; null for a file without.</param>
+internal sealed record KernelSource(string Family, string Text, IReadOnlyList<KeyValuePair<string, string>> Headers, string? Part = null)
 {
+    /// <summary>The unit's name.</summary>
+    public string Name => Part is null ? Family : $"{Family}.{Part}";
+
+    /// <summary>The compiler's options that choose the part: see <c>kernels/common/types.cuh</c>.</summary>
+    public IReadOnlyList<string> Definitions => Part is null ? [] : ["--define-macro=ZIMAGE_PARTS=1", $"--define-macro=ZIMAGE_PART_{Part}=1"];
+
+    /// <summary>Whether a backend with such activations asks for the unit: parts for the other type it does not, but where told to.</summary>
+    /// <param name="type">BF16 or F32.</param>
+    public bool IsFor(DType type)
+    {
+        string other = type == DType.BF16 ? "f32" : "bf16";
+        return Part is null || !(Part == other || Part.EndsWith("_" + other, StringComparison.Ordinal));
+    }
+
     /// <summary>The headers as the compiler takes them: under every name that an include has for them, and safe to include twice.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> NamedHeaders()
     {
@@ -102,6 +120,33 @@ internal sealed partial class KernelSources
         return new KernelSource(family, text, [.. headers]);
     }
 
+    /// <summary>The units of a family: its parts in the order of the file, or the file.</summary>
+    /// <exception cref="ArgumentException">There is no such family.</exception>
+    public IReadOnlyList<KernelSource> Units(string family)
+    {
+        KernelSource whole = Family(family);
+        string[] parts = [.. PartPattern().Matches(whole.Text).Select(match => match.Groups[1].Value).Distinct()];
+        return parts.Length == 0 ? [whole] : [.. parts.Select(part => whole with { Part = part })];
+    }
+
+    /// <summary>The unit of an entry: the part whose name ends the entry's, the longest of several.</summary>
+    /// <param name="units">All units of the family.</param>
+    /// <param name="entry">Unmangled name.</param>
+    /// <exception cref="ArgumentException">No part fits.</exception>
+    public static KernelSource UnitOf(IReadOnlyList<KernelSource> units, string entry)
+    {
+        KernelSource? found = null;
+        foreach (KernelSource unit in units)
+        {
+            if (unit.Part is null || (entry.EndsWith("_" + unit.Part, StringComparison.Ordinal) && unit.Part.Length > (found?.Part?.Length ?? 0)))
+            {
+                found = unit;
+            }
+        }
+
+        return found ?? throw new ArgumentException($"{entry} is in none of the units {string.Join(", ", units.Select(unit => unit.Name))}.", nameof(entry));
+    }
+
     private void Collect(string text, string folder, SortedDictionary<string, string> headers)
     {
         foreach (Match match in IncludePattern().Matches(text))
@@ -116,6 +161,9 @@ internal sealed partial class KernelSources
             }
         }
     }
+
+    [GeneratedRegex(@"^#if BUILDS\((\w+)\)", RegexOptions.Multiline)]
+    private static partial Regex PartPattern();
 
     [GeneratedRegex("""^[ \t]*#[ \t]*include[ \t]*"([^"]+)""", RegexOptions.Multiline)]
     private static partial Regex IncludePattern();

@@ -46,6 +46,13 @@ internal sealed record KernelTarget(string Architecture, bool IsPtx)
         ? [$"--gpu-architecture={Architecture}", "--std=c++17", "--generate-line-info", "-default-device"]
         : [$"--gpu-architecture={Architecture}", "--std=c++17", "--generate-line-info", "-default-device", "--ptxas-options=-v"];
 
+    /// <summary>
+    /// The option that switches the compiler's own cache off, where it has one: what it finds there comes without the report on registers and spills,
+    /// and ours keeps what is compiled anyway.
+    /// </summary>
+    /// <param name="compiler">The compiler's version.</param>
+    public static string[] WithoutOwnCache(Version compiler) => compiler >= new Version(12, 9) ? ["--no-cache"] : [];
+
     /// <summary>Whether a family is for this target: <c>name_sm90</c> is for sm_90a alone.</summary>
     public bool Takes(string family) => !family.EndsWith("_sm90", StringComparison.Ordinal) || Architecture == "sm_90a";
 }

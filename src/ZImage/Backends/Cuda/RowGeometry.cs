@@ -1,7 +1,7 @@
 namespace ZImage.Backends.Cuda;
 
 /// <summary>Launch of a kernel that works on rows, as <c>common/groups.cuh</c> takes it.</summary>
-/// <param name="Groups">Groups of eight elements that a thread holds: 2 or 4; 0 where the row is too long to hold.</param>
+/// <param name="Groups">Groups of eight elements that a thread holds: 2 or 4; 0 where the row is too long to hold, or not made of groups.</param>
 /// <param name="RowThreads">Threads of a row: 32, or all threads of the block.</param>
 /// <param name="Threads">Threads of a block.</param>
 /// <param name="Blocks">Blocks.</param>
@@ -17,17 +17,12 @@ internal readonly record struct RowGeometry(int Groups, int RowThreads, int Thre
     /// <summary>Chooses the launch.</summary>
     /// <param name="rows">Number of rows, above 0.</param>
     /// <param name="width">Length of a row, above 0.</param>
-    /// <param name="leastGroups">The fewest groups a thread that there is a kernel for: 2 or 4.</param>
-    public static RowGeometry Choose(int rows, int width, int leastGroups)
+    /// <param name="perThread">Groups a thread of the kernel that holds a row: 2 or 4.</param>
+    /// <param name="vector">Whether rows are whole groups and every address is 16-byte aligned.</param>
+    public static RowGeometry Choose(int rows, int width, int perThread, bool vector)
     {
         int groups = CeilDiv(width, Group);
-        int perThread = leastGroups;
-        if (groups > MostThreads * perThread)
-        {
-            perThread = 4;
-        }
-
-        if (groups > MostThreads * perThread)
+        if (!vector || groups > MostThreads * perThread)
         {
             return new RowGeometry(0, MostThreads, MostThreads, rows);
         }

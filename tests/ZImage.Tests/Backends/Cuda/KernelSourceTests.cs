@@ -1,11 +1,13 @@
+using System.Text.RegularExpressions;
 using NUnit.Framework;
 using ZImage.Backends.Cuda;
+using ZImage.Tensors;
 using ZImage.Tests.Support;
 
 namespace ZImage.Tests.Backends.Cuda;
 
 /// <summary>Kernel files as the compiler gets them.</summary>
-public sealed class KernelSourceTests
+public sealed partial class KernelSourceTests
 {
     private static readonly Dictionary<string, string> Files = new()
     {
@@ -58,6 +60,79 @@ public sealed class KernelSourceTests
     }
 
     [Test]
+    public void A_file_is_compiled_in_the_parts_that_it_names_or_whole()
+    {
+        KernelSources sources = new(new Dictionary<string, string>
+        {
+            ["rope.cu"] = "#if BUILDS(bf16)\n#endif\n#if BUILDS(wide_bf16) && 1\n#endif\n#if BUILDS(f32)\n#endif\n#if BUILDS(bf16)\n#endif\n",
+            ["rows.cu"] = "// #if BUILDS(no)\n",
+        });
+        IReadOnlyList<KernelSource> units = sources.Units("rope");
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(units.Select(unit => unit.Name), Is.EqualTo(new[] { "rope.bf16", "rope.wide_bf16", "rope.f32" }));
+            Assert.That(units[0].Definitions, Is.EqualTo(new[] { "--define-macro=ZIMAGE_PARTS=1", "--define-macro=ZIMAGE_PART_bf16=1" }));
+            Assert.That(sources.Units("rows").Single(), Has.Property("Name").EqualTo("rows").And.Property("Definitions").Empty);
+            Assert.That(KernelSources.UnitOf(units, "rope_any_wide_bf16").Part, Is.EqualTo("wide_bf16"), "the longest that fits");
+            Assert.That(KernelSources.UnitOf(units, "rope_any_bf16").Part, Is.EqualTo("bf16"));
+            Assert.That(KernelSources.UnitOf(sources.Units("rows"), "rows_copy").Part, Is.Null);
+            Assert.That(() => KernelSources.UnitOf(units, "rope_finish"), Throws.ArgumentException.With.Message.Contains("rope.wide_bf16"));
+        }
+    }
+
+    [TestCase(null, true, true)]
+    [TestCase("bf16", true, false)]
+    [TestCase("rows64_bf16", true, false)]
+    [TestCase("f32", false, true)]
+    [TestCase("finish", true, true)]
+    public void Parts_for_the_other_activation_type_wait_until_they_are_asked_for(string? part, bool bf16, bool f32)
+    {
+        KernelSource unit = new("rows", "", [], part);
+        Assert.That((unit.IsFor(DType.BF16), unit.IsFor(DType.F32)), Is.EqualTo((bf16, f32)));
+    }
+
+    [Test]
+    public void Every_entry_lies_in_the_part_that_its_name_says()
+    {
+        KernelSources sources = KernelSources.FromResources();
+        int entries = 0;
+        foreach (string family in sources.Families)
+        {
+            IReadOnlyList<KernelSource> units = sources.Units(family);
+            string? part = null;
+            foreach (string line in units[0].Text.Split('\n'))
+            {
+                if (PartPattern().Match(line) is { Success: true } start)
+                {
+                    part = start.Groups[1].Value;
+                }
+                else if (line.StartsWith("#endif", StringComparison.Ordinal))
+                {
+                    part = null;
+                }
+                else if (EntryPattern().Match(line) is { Success: true } entry)
+                {
+                    entries++;
+                    Assert.That(KernelSources.UnitOf(units, entry.Groups[1].Value).Part, Is.EqualTo(part), line);
+                }
+            }
+        }
+
+        Assert.That(entries, Is.GreaterThan(40));
+        foreach (AttentionKernel kernel in Enum.GetValues<AttentionKernel>())
+        {
+            AttentionLaunch launch = AttentionPlan.Launch(kernel);
+            Assert.That(KernelSources.UnitOf(sources.Units(launch.Family), launch.Entry).Family, Is.EqualTo(launch.Family));
+        }
+
+        foreach (ConvKernel kernel in Enum.GetValues<ConvKernel>())
+        {
+            (string family, string entry, _) = ConvPlan.Entry(kernel);
+            Assert.That(KernelSources.UnitOf(sources.Units(family), entry).Family, Is.EqualTo(family));
+        }
+    }
+
+    [Test]
     public void A_folder_that_is_not_there_is_told_with_the_variable_that_names_it() =>
         Assert.That(
             () => KernelSources.FromFolder("/nowhere/kernels"),
@@ -88,6 +163,12 @@ public sealed class KernelSourceTests
             Assert.That(new KernelTarget("compute_120", true).Options, Has.None.Contains("ptxas"));
         }
     }
+
+    [TestCase("12.4", new string[0])]
+    [TestCase("12.9", new[] { "--no-cache" })]
+    [TestCase("13.0", new[] { "--no-cache" })]
+    public void A_compiler_with_a_cache_of_its_own_is_told_not_to_use_it(string version, string[] options) =>
+        Assert.That(KernelTarget.WithoutOwnCache(Version.Parse(version)), Is.EqualTo(options));
 
     [Test]
     public void Families_for_Hopper_alone_are_left_out_elsewhere()
@@ -122,4 +203,10 @@ public sealed class KernelSourceTests
             Assert.That(warnings[1], Does.Contain("C7510"));
         }
     }
+
+    [GeneratedRegex(@"^#if BUILDS\((\w+)\)")]
+    private static partial Regex PartPattern();
+
+    [GeneratedRegex("^extern \"C\" __global__ void (?:__launch_bounds__\\([^)]*\\) )?(\\w+)\\(")]
+    private static partial Regex EntryPattern();
 }

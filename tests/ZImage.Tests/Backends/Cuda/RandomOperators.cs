@@ -147,10 +147,13 @@ internal static class RandomOperators
 
     private static void HeadNormRope(RandomRun run)
     {
-        int dim = run.Pick(40, 64, 96, 128, 24, 36), heads = run.Number(1, 5), rows = run.Size(1, 60);
-        Tensor x = run.Rows(rows, heads * dim), weight = run.VectorOrNone(dim);
-        run.Backend.HeadNormRope(x, weight, run.Single(rows, dim / 2), run.Single(rows, dim / 2), run.Pick(RopeLayout.Interleaved, RopeLayout.HalfSplit), 1e-5f);
-        run.Keep(x);
+        int dim = run.Pick(40, 64, 96, 128, 24, 36), heads = run.Number(1, 33), keyHeads = run.Number(1, 5), rows = run.Size(1, 60);
+        Tensor q = run.Rows(run.Number(1, rows), heads * dim), k = run.Rows(rows, keyHeads * dim);
+        Tensor qWeight = run.VectorOrNone(dim), kWeight = run.VectorOrNone(dim);
+        run.Backend.HeadNormRope(
+            q, k, qWeight, kWeight, run.Single(rows, dim / 2), run.Single(rows, dim / 2), run.Pick(RopeLayout.Interleaved, RopeLayout.HalfSplit), 1e-5f);
+        run.Keep(q);
+        run.Keep(k);
     }
 
     private static void SwiGlu(RandomRun run)

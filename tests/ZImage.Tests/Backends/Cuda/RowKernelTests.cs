@@ -43,12 +43,12 @@ public sealed partial class RowKernelTests
 
     [Test]
     public void A_row_is_covered_by_its_threads_and_a_block_keeps_whole_warps(
-        [Values(1, 8, 9, 256, 512, 2560, 3840, 8192, 8193, 16384)] int width, [Values(1, 5, 4160)] int rows, [Values(2, 4)] int leastGroups)
+        [Values(8, 16, 256, 512, 2560, 3840, 8192)] int width, [Values(1, 5, 4160)] int rows, [Values(2, 4)] int perThread)
     {
-        RowGeometry geometry = RowGeometry.Choose(rows, width, leastGroups);
+        RowGeometry geometry = RowGeometry.Choose(rows, width, perThread, vector: true);
         using (Assert.EnterMultipleScope())
         {
-            Assert.That(geometry.Groups, Is.EqualTo(2).Or.EqualTo(4));
+            Assert.That(geometry.Groups, Is.EqualTo(perThread));
             Assert.That(geometry.Groups * geometry.RowThreads * RowGeometry.Group, Is.GreaterThanOrEqualTo(width));
             Assert.That(geometry.Threads % 32, Is.Zero);
             Assert.That(geometry.Threads, Is.InRange(geometry.RowThreads, 512));
@@ -57,9 +57,11 @@ public sealed partial class RowKernelTests
         }
     }
 
-    [Test]
-    public void A_row_longer_than_a_block_can_hold_goes_to_the_kernel_that_reads_it_again() =>
-        Assert.That(RowGeometry.Choose(3, 16385, 2), Is.EqualTo(new RowGeometry(0, 512, 512, 3)));
+    [TestCase(8200, 2, true, Description = "longer than a block can hold")]
+    [TestCase(16392, 4, true, Description = "longer than a block can hold")]
+    [TestCase(3840, 2, false, Description = "not made of aligned groups")]
+    public void A_row_that_a_block_cannot_hold_goes_to_the_kernel_that_reads_it_again(int width, int perThread, bool vector) =>
+        Assert.That(RowGeometry.Choose(3, width, perThread, vector), Is.EqualTo(new RowGeometry(0, 512, 512, 3)));
 
     [TestCase(DType.BF16, 4160, 3840, true)]
     [TestCase(DType.BF16, 512, 2560, true)]
@@ -70,15 +72,17 @@ public sealed partial class RowKernelTests
     public void The_ring_takes_many_rows_that_fill_its_threads(DType type, int rows, int width, bool expected) =>
         Assert.That(CudaBackend.UsesRing(type, rows, width, multiprocessors: 132), Is.EqualTo(expected));
 
-    [TestCase(30, 128, true, 3, 128, 1)]
-    [TestCase(8, 128, true, 3, 32, 1)]
-    [TestCase(40, 128, true, 3, 128, 2)]
-    [TestCase(3, 512, true, 5, 64, 1)]
-    [TestCase(30, 128, false, -1, 128, 8)]
-    [TestCase(5, 96, true, -1, 128, 2)]
-    [TestCase(1, 8, true, -1, 128, 1)]
-    public void Heads_are_shared_out_to_threads(int heads, int headDim, bool aligned, int laneShift, int threads, int blocksPerRow) =>
-        Assert.That(RopeGeometry.Choose(heads, headDim, aligned), Is.EqualTo(new RopeGeometry(laneShift, threads, blocksPerRow)));
+    [TestCase(30, 30, 128, true, 3, 128, 1, 1)]
+    [TestCase(8, 2, 128, true, 3, 32, 1, 1)]
+    [TestCase(32, 8, 128, true, 3, 128, 1, 1)]
+    [TestCase(40, 10, 128, true, 3, 128, 2, 1)]
+    [TestCase(3, 3, 512, true, 5, 64, 1, 1)]
+    [TestCase(30, 6, 128, false, -1, 128, 8, 2)]
+    [TestCase(5, 5, 96, true, -1, 128, 2, 2)]
+    [TestCase(1, 1, 8, true, -1, 128, 1, 1)]
+    public void Heads_are_shared_out_to_threads(
+        int qHeads, int kHeads, int headDim, bool aligned, int laneShift, int threads, int qBlocks, int kBlocks) =>
+        Assert.That(RopeGeometry.Choose(qHeads, kHeads, headDim, aligned), Is.EqualTo(new RopeGeometry(laneShift, threads, qBlocks, kBlocks)));
 
     // PyTorch: blocks of 256 threads, as many as are needed, at most 8 a multiprocessor; each thread draws 4 numbers a round.
     [TestCase(1, 256, 1)]
