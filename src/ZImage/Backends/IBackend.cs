@@ -77,6 +77,13 @@ public interface IBackend : IDisposable
     IRecordedWork Record(Action work);
 
     /// <summary>
+    /// Calls work whose operators check their arguments and do nothing more, so that its requests for memory can be seen before there is any:
+    /// the tensors' addresses are not touched.
+    /// </summary>
+    /// <returns>False, with nothing called, where a backend cannot do that.</returns>
+    bool TryRehearse(Action work) => false;
+
+    /// <summary>
     /// Marks a point in the order of the operators and waits until the point marked by the call before has been passed, so that the host
     /// is never more than one point ahead of the device.
     /// </summary>

@@ -85,7 +85,8 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
     public void Decoder(BenchSize size)
     {
         using Workspace memory = new(model.Backend);
-        Tensor latents = OneLatent(size, memory);
+        int factor = model.Folder.Vae.ScaleFactor;
+        Tensor latents = memory.Rent(DType.F32, 1, model.Folder.Vae.LatentChannels, size.Height / factor, size.Width / factor);
         model.Backend.Upload(Noise(latents.Shape), latents);
         measurements.Time("vae_decode", $"{size with { Images = 1 }}", model.Backend, () => Decode(latents, memory));
     }
@@ -95,13 +96,14 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
     /// <param name="ready">Called between the preparations and the two.</param>
     public void OneOfEach(BenchSize size, Action? ready = null)
     {
-        using Workspace memory = new(model.Backend);
-        Tensor latents = OneLatent(size, memory);
         DenoisingSession session = Session(size);
+        Shape shape = session.Latents.Shape;
+        DecodingSession decoding = model.DecodingSession(shape[2], shape[3], 0);
+        float[] latents = Noise(new Shape(1, shape[1], shape[2], shape[3]));
+        byte[] rgb = new byte[size.Width * size.Height * 3];
         ready?.Invoke();
         session.Run(0, "", CancellationToken.None);
-        model.Backend.CopyRows(Rows(session.Latents.Slice(0, 1)), Rows(latents));
-        Decode(latents, memory);
+        decoding.Run(latents, rgb, CancellationToken.None);
         model.Backend.Synchronize();
     }
 
@@ -116,42 +118,11 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
         });
     }
 
-    /// <summary>The most device memory held in a run, with the text encoder on the device all the time, and without it while denoising.</summary>
-    public void PeakMemory(BenchSize size)
-    {
-        if (backend is not CudaBackend cuda)
-        {
-            return;
-        }
-
-        foreach (bool resident in (ReadOnlySpan<bool>)[true, false])
-        {
-            model.ReleaseSession();
-            _ = resident ? model.UseTextEncoder() : null;
-            if (!resident)
-            {
-                model.TextEncoder.Release();
-            }
-
-            cuda.Memory.ResetPeak();
-            OneOfEach(size);
-            measurements.Add(resident ? "peak_memory" : "peak_memory_low", $"{size}", "GB", cuda.Memory.PeakBytes / 1e9);
-        }
-    }
-
     private static float[] Noise(Shape shape)
     {
         float[] values = new float[shape.Count];
         new TorchCudaGenerator(42).Normal(values);
         return values;
-    }
-
-    private static Tensor Rows(Tensor tensor) => tensor.Reshape(tensor.RowCount, tensor.RowLength);
-
-    private Tensor OneLatent(BenchSize size, Workspace memory)
-    {
-        int factor = model.Folder.Vae.ScaleFactor;
-        return memory.Rent(DType.F32, 1, model.Folder.Vae.LatentChannels, size.Height / factor, size.Width / factor);
     }
 
     private DenoisingSession Session(BenchSize size)

@@ -22,7 +22,19 @@ internal sealed class DecodingSession : IDisposable
         (Height, Width) = (height, width);
         this.model = model;
         memory = new Workspace(model.Backend);
-        latents = memory.Rent(DType.F32, 1, model.Folder.Vae.LatentChannels, height, width);
+        try
+        {
+            latents = memory.Rent(DType.F32, 1, model.Folder.Vae.LatentChannels, height, width);
+
+            // A decoder's maps are the largest tensors of a run: they share one piece of memory that is no larger than it must be.
+            memory.Plan(() => Decode(NullProbe.Instance));
+        }
+        catch
+        {
+            memory.Dispose();
+            throw;
+        }
+
         work = model.Backend.Record(() => Decode(NullProbe.Instance));
     }
 

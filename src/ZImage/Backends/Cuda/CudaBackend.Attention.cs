@@ -82,6 +82,11 @@ public sealed partial class CudaBackend
     private void LaunchAttentionSm90(
         CudaKernel kernel, AttentionLaunch launch, Tensor q, Tensor k, Tensor v, Tensor y, AttentionHeads heads, ReadOnlySpan<AttentionSpan> spans)
     {
+        if (rehearsing)
+        {
+            return;
+        }
+
         AttentionSm90Params parameters = new()
         {
             Q = HeadMap(q, 0, q.Shape[0], launch.Rows),

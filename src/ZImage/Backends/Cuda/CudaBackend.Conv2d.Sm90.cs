@@ -14,6 +14,11 @@ public sealed partial class CudaBackend
     {
         bool folds = ConvPlan.Folds(choice, shape, ConvPath);
         nint taps = folds ? Fold(weight) : weight.Weight.Address;
+        if (rehearsing)
+        {
+            return;
+        }
+
         (int rows, int channels) = ConvPlan.Sm90Tile(choice);
         int stride = shape.Stride;
         Conv2dSm90Params parameters = new()

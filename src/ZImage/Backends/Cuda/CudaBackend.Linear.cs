@@ -27,7 +27,7 @@ public sealed partial class CudaBackend
                 nameof(y));
         }
 
-        if (rows == 0 || weight.OutFeatures == 0)
+        if (rows == 0 || weight.OutFeatures == 0 || rehearsing)
         {
             return;
         }

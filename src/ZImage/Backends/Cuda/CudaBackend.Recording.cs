@@ -7,6 +7,7 @@ public sealed partial class CudaBackend
 {
     private readonly EventHandle[] passed;
     private bool recording;
+    private bool rehearsing;
     private int graphs;
     private int marks;
 
@@ -21,6 +22,23 @@ public sealed partial class CudaBackend
     {
         ArgumentNullException.ThrowIfNull(work);
         return new RecordedGraph(this, work);
+    }
+
+    /// <inheritdoc/>
+    public bool TryRehearse(Action work)
+    {
+        ArgumentNullException.ThrowIfNull(work);
+        rehearsing = true;
+        try
+        {
+            work();
+        }
+        finally
+        {
+            rehearsing = false;
+        }
+
+        return true;
     }
 
     /// <inheritdoc/>

@@ -167,6 +167,11 @@ public sealed partial class CudaBackend : IBackend
     internal unsafe void Launch<TParams>(CudaKernel kernel, CudaGrid grid, int threads, int sharedBytes, in TParams parameters)
         where TParams : unmanaged
     {
+        if (rehearsing)
+        {
+            return;
+        }
+
         Prepare();
         Observer?.Before(kernels.NameOf(kernel));
         CudaResult result;
