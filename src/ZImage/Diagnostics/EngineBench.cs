@@ -84,11 +84,9 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
     /// <summary>Latents to pixels on the device.</summary>
     public void Decoder(BenchSize size)
     {
-        using Workspace memory = new(model.Backend);
-        int factor = model.Folder.Vae.ScaleFactor;
-        Tensor latents = memory.Rent(DType.F32, 1, model.Folder.Vae.LatentChannels, size.Height / factor, size.Width / factor);
-        model.Backend.Upload(Noise(latents.Shape), latents);
-        measurements.Time("vae_decode", $"{size with { Images = 1 }}", model.Backend, () => Decode(latents, memory));
+        DecodingSession decoding = model.DecodingSession(size.Height / model.Folder.Vae.ScaleFactor, size.Width / model.Folder.Vae.ScaleFactor, 0);
+        decoding.Run(Latents(size), new byte[size.Width * size.Height * 3], CancellationToken.None);
+        measurements.Time("vae_decode", $"{size with { Images = 1 }}", model.Backend, decoding.Decode, warm: 2);
     }
 
     /// <summary>One evaluation and one decoding, for a profile of operators.</summary>
@@ -97,9 +95,8 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
     public void OneOfEach(BenchSize size, Action? ready = null)
     {
         DenoisingSession session = Session(size);
-        Shape shape = session.Latents.Shape;
-        DecodingSession decoding = model.DecodingSession(shape[2], shape[3], 0);
-        float[] latents = Noise(new Shape(1, shape[1], shape[2], shape[3]));
+        DecodingSession decoding = model.DecodingSession(session.Latents.Shape[2], session.Latents.Shape[3], 0);
+        float[] latents = Latents(size);
         byte[] rgb = new byte[size.Width * size.Height * 3];
         ready?.Invoke();
         session.Run(0, "", CancellationToken.None);
@@ -116,6 +113,12 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
             model.Transformer.Release();
             _ = model.Transformer.Model;
         });
+    }
+
+    private float[] Latents(BenchSize size)
+    {
+        int factor = model.Folder.Vae.ScaleFactor;
+        return Noise(new Shape(model.Folder.Vae.LatentChannels, size.Height / factor, size.Width / factor));
     }
 
     private static float[] Noise(Shape shape)
@@ -161,7 +164,4 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
             model.Backend.Pace();
         }
     }
-
-    private void Decode(Tensor latents, Workspace memory) =>
-        memory.Return(model.Vae.Model.Decode(latents, memory, NullProbe.Instance, CancellationToken.None));
 }

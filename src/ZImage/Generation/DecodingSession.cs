@@ -60,7 +60,19 @@ internal sealed class DecodingSession : IDisposable
                 return true;
             });
         }
-        else if (memory.Bytes == settledBytes)
+        else
+        {
+            Decode();
+        }
+
+        model.RequireFinite(pixels, "vae", "The decoded picture");
+        model.Backend.ToRgb8(pixels, rgb);
+    }
+
+    /// <summary>Decodes the latents that are on the device, and leaves the picture there.</summary>
+    public void Decode()
+    {
+        if (memory.Bytes == settledBytes)
         {
             work.Replay();
         }
@@ -70,9 +82,6 @@ internal sealed class DecodingSession : IDisposable
             Decode(NullProbe.Instance);
             settledBytes = memory.Bytes;
         }
-
-        model.RequireFinite(pixels, "vae", "The decoded picture");
-        model.Backend.ToRgb8(pixels, rgb);
     }
 
     public void Dispose()
