@@ -77,6 +77,14 @@ def ceilings(bench: Bench) -> None:
     bench.add("matmul", "8192^3", "TFLOP/s", [2 * 8192**3 / s / 1e12 for s in events(lambda: torch.matmul(a, b.T, out=c), bench.repeats, 4)])
 
 
+def write(bench: Bench, arguments) -> None:
+    """The report so far: a run that is stopped keeps the sizes that it has done."""
+    report = dict(
+        schema_version=1, engine=f"PyTorch {torch.__version__} {'compiled' if arguments.compile else 'eager'}", device=torch.cuda.get_device_name(),
+        model=f"synthetic:turbo:{K}", date=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), results=bench.results)
+    arguments.out.write_text(json.dumps(report) + "\n", encoding="utf-8")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True)
@@ -118,11 +126,9 @@ def main() -> int:
 
         bench.wall("prompt_to_pixels", size, whole, warm=1)
         bench.add("peak_memory", size, "GB", [torch.cuda.max_memory_allocated() / 1e9])
+        write(bench, arguments)
     bench.add("process", "start to end", "s", [time.perf_counter() - START])
-    report = dict(
-        schema_version=1, engine=f"PyTorch {torch.__version__} {'compiled' if arguments.compile else 'eager'}", device=torch.cuda.get_device_name(),
-        model=f"synthetic:turbo:{K}", date=datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), results=bench.results)
-    arguments.out.write_text(json.dumps(report) + "\n", encoding="utf-8")
+    write(bench, arguments)
     return 0
 
 

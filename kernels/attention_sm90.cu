@@ -13,6 +13,7 @@
 // Measured  H200, 2026-11-23, 30 heads, one item, launches back to back (torch 2.11's flash / cuDNN attention beside):
 //           1088 rows 0.043 ms, 421 TFLOP/s (0.088 / 0.054); 2368 rows 0.129 ms, 669; 4160 rows 0.358 ms, 743 (0.787 / 0.467); 9280 rows 2.02 ms, 655;
 //           16448 rows 6.00 ms, 693 (11.9 / 7.5). A card hot from minutes of this gives 0.40 ms, 665 at 4160. rows128: 4160 rows 0.43 to 0.48 ms.
+//           In a forward of the full model (zimage bench --kernels): 0.399 ms, 666 TFLOP/s; ncu (docs/profiling.md): 0.358 ms, tensor pipe 84 % busy.
 // Entries   attention_sm90_rows192_bf16, attention_sm90_rows128_bf16
 // Host half src/ZImage/Backends/Cuda/CudaBackend.Attention.cs; the choice of rows in AttentionPlan.cs
 // Source    the roles and tile sizes follow FlashAttention-3 (Shah et al. 2024) and ThunderKittens (Spector et al. 2024); the code is our own.

@@ -10,6 +10,7 @@
 //           multiprocessor's registers do not hold, or copies shared by a cluster.
 // Measured  H200, 2026-11-23, one head of 512, one item, launches back to back: 16384 rows: rows64_keys64 2.2 ms (249 TFLOP/s), rows64_keys32 2.7,
 //           rows32 2.6; 8192 rows: 0.57, 0.68, 0.65; 4096 rows: 0.29, 0.34, 0.23.
+//           In a decode of the full model (zimage bench --kernels): 16384 rows 2.8 ms, 196 TFLOP/s.
 // Entries   attention_wide_rows64_keys64_bf16, attention_wide_rows64_keys32_bf16, attention_wide_rows32_keys32_bf16
 // Host half src/ZImage/Backends/Cuda/CudaBackend.Attention.cs; the choice of kernel in AttentionPlan.cs
 // Source    our own.

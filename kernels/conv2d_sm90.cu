@@ -11,6 +11,8 @@
 // Measured   H200, 2026-11-23, random data: 128^2 x 512, 256^2 x 512, 512^2 x 256: 0.101, 0.420, 0.424 ms = 765, 737, 729 TFLOP/s, with a residual
 //            0.106, 0.424, 0.463 ms; 1024^2 x 256 -> 128: 0.875 ms, 1024^2 x 128: 0.488, with a residual 0.542 ms = 707, 634, 571 TFLOP/s.
 //            All convolutions of the 1024x1024 decoder: 14.3 ms, with folded upsampling 12.7 (the mma kernel of conv2d.cu: 28, cuDNN: 22).
+//            In a decode of the full model, on a hot card (zimage bench --kernels): 128^2 x 512 0.127 ms, 256^2 x 512 0.476, 512^2 x 256 0.526,
+//            1024^2 x 128 0.619 ms = 609, 650, 588, 500 TFLOP/s.
 //            Tried and slower: clusters of two that share the weights (256^2 x 512 with a residual: 0.53 against 0.45 ms at that time); with a
 //            residual at 1024^2 x 128, 0.542 ms: its prefetch into L2 (0.66 by bulk copies, 0.56 by lines), two blocks of one warpgroup (0.65).
 // Entries    conv2d_wgmma_n256_bf16, conv2d_wgmma_n128_bf16; conv2d_fold_bf16 (256 threads, grid ceil(cout * 16 * cin / 256))
