@@ -26,7 +26,7 @@ internal sealed class TransformerRun
     /// <summary>[longest text, TextDim]: the same, normed.</summary>
     public required Tensor NormedEmbeds { get; init; }
 
-    /// <summary>[image rows, dim]: the noise refiner's stream.</summary>
+    /// <summary>[image rows, dim]: the noise refiner's stream; with one item the first rows of <see cref="Unified"/>.</summary>
     public required Tensor Image { get; init; }
 
     /// <summary>[text rows, dim]: the context refiner's result.</summary>

@@ -92,6 +92,7 @@ internal sealed class ZImageTransformer
         DType type = backend.ActivationType;
         Tensor temb = tEmbedder.Forward(times, memory);
         Record(probe, "t_embedder", temb);
+        Tensor unified = memory.Rent(type, layout.Rows, Config.Dim);
         TransformerRun run = new()
         {
             Layout = layout,
@@ -104,9 +105,9 @@ internal sealed class ZImageTransformer
             Buffers = BlockBuffers.Rent(memory, type, layout.Rows, Config),
             Embeds = memory.Rent(type, textTokens.Max(), Config.TextDim),
             NormedEmbeds = memory.Rent(type, textTokens.Max(), Config.TextDim),
-            Image = memory.Rent(type, layout.ImageRows, Config.Dim),
+            Image = layout.Items == 1 ? unified.Slice(layout.ItemStart(0), layout.ImageRows) : memory.Rent(type, layout.ImageRows, Config.Dim),
             Text = memory.Rent(type, layout.TextRows, Config.Dim),
-            Unified = memory.Rent(type, layout.Rows, Config.Dim),
+            Unified = unified,
             Tokens = memory.Rent(type, layout.ImageRows, Config.PatchDim),
         };
         memory.Return(temb);
@@ -158,7 +159,11 @@ internal sealed class ZImageTransformer
         for (int i = 0; i < layout.Items; i++)
         {
             int start = layout.ItemStart(i);
-            backend.CopyRows(run.Image.Slice(i * layout.PaddedImageTokens, layout.PaddedImageTokens), run.Unified.Slice(start, layout.PaddedImageTokens));
+            if (layout.Items > 1)
+            {
+                backend.CopyRows(run.Image.Slice(i * layout.PaddedImageTokens, layout.PaddedImageTokens), run.Unified.Slice(start, layout.PaddedImageTokens));
+            }
+
             backend.CopyRows(
                 run.Text.Slice(layout.TextStart(i), layout.PaddedTextTokens(i)),
                 run.Unified.Slice(start + layout.PaddedImageTokens, layout.PaddedTextTokens(i)));
