@@ -8,6 +8,7 @@ internal sealed class GlyphAtlas
 {
     private readonly Dictionary<string, int> indices = new(StringComparer.Ordinal);
     private readonly float[][] cells;
+    private readonly float[][] halves;
     private readonly double latinPitch;
     private readonly double chinesePitch;
 
@@ -24,6 +25,8 @@ internal sealed class GlyphAtlas
             indices.Add(Characters[i], i);
             cells[i] = Cell(picture, i % columns, i / columns);
         }
+
+        halves = [.. cells.Select(cell => Halve(cell, CellSize))];
     }
 
     /// <summary>The atlas that this program carries.</summary>
@@ -41,42 +44,47 @@ internal sealed class GlyphAtlas
     /// <summary>How far the next character stands, in cells.</summary>
     public double Pitch(string character) => character.Length == 1 && char.IsAscii(character[0]) ? latinPitch : chinesePitch;
 
-    /// <summary>Coverage at a point of a cell, from 0 to 1: bilinear, and 0 outside.</summary>
+    /// <summary>Coverage of a pixel: the mean of four samples, from cells of half the resolution where pixels are large, as the training's renderer has it.</summary>
     /// <param name="index">The character.</param>
-    /// <param name="x">Column in the cell's own pixels; a pixel's centre lies at one half.</param>
-    /// <param name="y">Row.</param>
-    public float At(int index, double x, double y)
+    /// <param name="x">The pixel's centre, in the cell's own pixels.</param>
+    /// <param name="y">The pixel's centre.</param>
+    /// <param name="side">The pixel's side.</param>
+    public float Mean(int index, double x, double y, double side)
+    {
+        const double SmallestWholeCell = 28;
+        (float[] cell, int size) = side * SmallestWholeCell > CellSize ? (halves[index], CellSize / 2) : (cells[index], CellSize);
+        double scale = (double)size / CellSize;
+        double quarter = side / 4;
+        return (At(cell, size, (x - quarter) * scale, (y - quarter) * scale) + At(cell, size, (x + quarter) * scale, (y - quarter) * scale)
+            + At(cell, size, (x - quarter) * scale, (y + quarter) * scale) + At(cell, size, (x + quarter) * scale, (y + quarter) * scale)) / 4;
+    }
+
+    /// <summary>Bilinear between the centres of the cell's pixels, and 0 outside.</summary>
+    private static float At(float[] cell, int size, double x, double y)
     {
         double fx = Math.Floor(x - 0.5);
         double fy = Math.Floor(y - 0.5);
         (int column, int row) = ((int)fx, (int)fy);
         (float tx, float ty) = ((float)(x - 0.5 - fx), (float)(y - 0.5 - fy));
-        float top = (Pixel(index, column, row) * (1 - tx)) + (Pixel(index, column + 1, row) * tx);
-        float bottom = (Pixel(index, column, row + 1) * (1 - tx)) + (Pixel(index, column + 1, row + 1) * tx);
+        float top = (Pixel(column, row) * (1 - tx)) + (Pixel(column + 1, row) * tx);
+        float bottom = (Pixel(column, row + 1) * (1 - tx)) + (Pixel(column + 1, row + 1) * tx);
         return (top * (1 - ty)) + (bottom * ty);
+
+        float Pixel(int px, int py) => (uint)px < (uint)size && (uint)py < (uint)size ? cell[(py * size) + px] : 0;
     }
 
-    /// <summary>Mean coverage over a square of a cell: what a pixel of a smaller picture sees.</summary>
-    /// <param name="index">The character.</param>
-    /// <param name="x">Centre, in the cell's own pixels.</param>
-    /// <param name="y">Centre.</param>
-    /// <param name="side">Side of the square.</param>
-    public float Mean(int index, double x, double y, double side)
+    private static float[] Halve(float[] cell, int size)
     {
-        const int Samples = 3;
-        float sum = 0;
-        for (int i = 0; i < Samples; i++)
+        int half = size / 2;
+        float[] result = new float[half * half];
+        for (int i = 0; i < result.Length; i++)
         {
-            for (int j = 0; j < Samples; j++)
-            {
-                sum += At(index, x + ((((j + 0.5) / Samples) - 0.5) * side), y + ((((i + 0.5) / Samples) - 0.5) * side));
-            }
+            int at = (i / half * 2 * size) + (i % half * 2);
+            result[i] = (cell[at] + cell[at + 1] + cell[at + size] + cell[at + size + 1]) / 4;
         }
 
-        return sum / (Samples * Samples);
+        return result;
     }
-
-    private float Pixel(int index, int x, int y) => (uint)x < (uint)CellSize && (uint)y < (uint)CellSize ? cells[index][(y * CellSize) + x] : 0;
 
     private float[] Cell(ImageBuffer picture, int column, int row)
     {
