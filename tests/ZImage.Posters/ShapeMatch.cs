@@ -83,6 +83,11 @@ internal sealed class ShapeMatch
 
             for (int region = -1; region < regions.Count; region++)
             {
+                if (region >= 0 && !IsCandidate(scene.Shapes[shape], new ShapeMatch(scene, scene.Shapes[shape], regions[region], fits[region])))
+                {
+                    continue;
+                }
+
                 // Background seen through a hole is a shape only where the caption puts one into another.
                 if (region < 0 || (Array.IndexOf(chosen, region, 0, shape) < 0 && (!regions[region].IsHole || scene.Shapes[shape].Inside is not null)))
                 {
@@ -115,6 +120,12 @@ internal sealed class ShapeMatch
             return both;
         }
     }
+
+    /// <summary>At another place than the stated one only the very shape in its very colour is taken for it; else any blob would do for any shape.</summary>
+    private static bool IsCandidate(ShapeSpec shape, ShapeMatch match) =>
+        !shape.Stated.HasFlag(Stated.Place)
+        || match.Offset <= PosterCheck.PlaceTolerance
+        || ((!shape.Stated.HasFlag(Stated.Kind) || match.Kind == shape.Kind) && (!shape.Stated.HasFlag(Stated.Color) || match.Region!.Color == shape.Color));
 
     private static bool IsWithin(PixelObject inner, PixelObject outer) =>
         Distance(inner.X - outer.X, inner.Y - outer.Y) < Math.Sqrt(outer.Pixels.Count / Math.PI) / 2;

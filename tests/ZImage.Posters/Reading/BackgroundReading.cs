@@ -7,15 +7,21 @@ namespace ZImage.Posters.Reading;
 internal sealed class BackgroundReading
 {
     /// <summary>Mean distance of the border's pixels from the model above which nothing fits: the border is no background of these kinds.</summary>
-    private const float Unfit = 40;
+    private const float Unfit = 70;
 
     /// <summary>A more intricate model counts only where it leaves less than this share of the simpler one's error.</summary>
-    private const float Gain = 0.6f;
+    private const float Gain = 0.75f;
 
     /// <summary>Colours of a gradient or of stripes are at least this far apart; nearer ones are one plain colour with noise.</summary>
     private const float Apart = 40;
 
     private const int Phases = 32;
+
+    /// <summary>A pixel nearer to the model than this is background.</summary>
+    private const float Near = 50;
+
+    /// <summary>The least share of a picture that is background: three large shapes and a line of text leave more.</summary>
+    private const double LeastShare = 0.25;
 
     private readonly Func<double, double, Rgb> model;
 
@@ -34,8 +40,8 @@ internal sealed class BackgroundReading
     /// <summary>Mean distance of the border's pixels from the model, outliers bounded.</summary>
     public float Error { get; }
 
-    /// <summary>Whether the model explains the border.</summary>
-    public bool Fits => Error < Unfit;
+    /// <summary>Whether the model explains the border and a good part of the picture.</summary>
+    public bool Fits { get; private set; }
 
     /// <summary>The background's colour at a pixel, whatever stands there.</summary>
     public Rgb At(int x, int y) => model(x + 0.5, y + 0.5);
@@ -55,6 +61,8 @@ internal sealed class BackgroundReading
             best = Better(best, Stripes(picture, border, direction));
         }
 
+        int near = Enumerable.Range(0, picture.Count).Count(i => picture[i].Distance(best.At(i % picture.Width, i / picture.Width)) < Near);
+        best.Fits = best.Error < Unfit && near >= LeastShare * picture.Count;
         return best;
     }
 

@@ -20,10 +20,12 @@ internal sealed record TextReading(TextLine Line, float Match, PosterColor Color
     private const int CoarseCell = 14;
     private const int FineCell = 32;
 
-    /// <summary>How far a character may stand off its place in the line, in squares of the fine grid: an eighth of a cell.</summary>
-    private const int Slack = 4;
+    /// <summary>How far a character may stand off its place in the line, in squares of the fine grid: a tenth of a cell.</summary>
+    private const int Slack = 3;
 
+    private static readonly Dictionary<(int Glyph, int Columns), float[]> s_templates = [];
     private static readonly double[] s_sizes = [0.92, 1, 1.08];
+    private static readonly double[] s_fineSizes = [0.96, 0.98, 1, 1.02, 1.04];
 
     /// <summary>Whether there is such a line at all.</summary>
     public bool IsFound => Match >= LeastMatch;
@@ -56,6 +58,7 @@ internal sealed record TextReading(TextLine Line, float Match, PosterColor Color
         }
 
         InkMap map = new(picture, background, Palette.Value(best.Color));
+        best = best with { Line = Refine(map, best.Line, text) };
         best = best with { Characters = [.. Enumerable.Range(0, best.Line.Count).Select(i => Read(map, best.Line, text.Characters[i], best.Line.CentreOf(i)))] };
         return best with { Color = InkColor(picture, best.Line) ?? best.Color };
     }
@@ -76,46 +79,87 @@ internal sealed record TextReading(TextLine Line, float Match, PosterColor Color
         return Enumerable.Range(0, counts.Length).Where(i => counts[i] > least).Select(i => (PosterColor)i);
     }
 
+    /// <summary>Looks everywhere for the whole line, coarsely.</summary>
     private static (TextLine Line, float Match) Locate(Picture picture, InkMap ink, TextSpec text)
     {
         TextLine best = TextLine.At(text.Characters, text.X * picture.Width, text.Y * picture.Height, text.Height * picture.Unit);
         float match = 0;
+        (float[] template, int columns) = LineTemplate(text.Characters, CoarseCell);
         foreach (double size in s_sizes)
         {
             double height = text.Height * picture.Unit * size;
             double step = height / CoarseCell;
-            TextLine line = TextLine.At(text.Characters, 0, 0, height);
-            int columns = (int)Math.Ceiling(line.Width / step);
-            float[] template = new float[columns * CoarseCell];
-            for (int i = 0; i < template.Length; i++)
-            {
-                template[i] = line.Coverage((((i % columns) + 0.5) * step) - (columns * step / 2), (((i / columns) + 0.5) * step) - (height / 2));
-            }
-
-            template = Correlation.Normalise(template);
 
             // A margin of half a cell all round: a line may stand at the very edge.
             const int Margin = CoarseCell / 2;
             int gridWidth = Math.Max((int)(picture.Width / step), columns) + (2 * Margin);
             int gridHeight = (int)(picture.Height / step) + (2 * Margin);
             float[] grid = ink.Grid(-Margin * step, -Margin * step, step, gridWidth, gridHeight);
-            for (int top = 0; top + CoarseCell <= gridHeight; top++)
+            Slide(template, columns, grid, gridWidth, (left, top, found) =>
             {
-                for (int left = 0; left + columns <= gridWidth; left++)
+                if (found > match)
                 {
-                    float found = Correlation.Of(template, columns, grid, gridWidth, left, top);
-                    if (found > match)
-                    {
-                        match = found;
-                        double x = (left - Margin + (columns / 2.0)) * step;
-                        double y = (top - Margin + (CoarseCell / 2.0)) * step;
-                        best = TextLine.At(text.Characters, x, y, height);
-                    }
+                    match = found;
+                    double x = (left - Margin + (columns / 2.0)) * step;
+                    double y = (top - Margin + (CoarseCell / 2.0)) * step;
+                    best = TextLine.At(text.Characters, x, y, height);
                 }
-            }
+            });
         }
 
         return (best, match);
+    }
+
+    /// <summary>Moves and sizes a found line more finely: letters such as O and Q differ by little.</summary>
+    private static TextLine Refine(InkMap ink, TextLine line, TextSpec text)
+    {
+        TextLine best = line;
+        float match = 0;
+        (float[] template, int columns) = LineTemplate(text.Characters, FineCell);
+        foreach (double size in s_fineSizes)
+        {
+            double height = line.Height * size;
+            double step = height / FineCell;
+            int gridWidth = columns + (2 * Slack);
+            int gridHeight = FineCell + (2 * Slack);
+            float[] grid = ink.Grid(line.X - (gridWidth * step / 2), line.Y - (gridHeight * step / 2), step, gridWidth, gridHeight);
+            Slide(template, columns, grid, gridWidth, (left, top, found) =>
+            {
+                if (found > match)
+                {
+                    match = found;
+                    best = TextLine.At(text.Characters, line.X + ((left - Slack) * step), line.Y + ((top - Slack) * step), height);
+                }
+            });
+        }
+
+        return best;
+    }
+
+    private static void Slide(float[] template, int columns, float[] grid, int gridWidth, Action<int, int, float> found)
+    {
+        int rows = template.Length / columns;
+        for (int top = 0; top + rows <= grid.Length / gridWidth; top++)
+        {
+            for (int left = 0; left + columns <= gridWidth; left++)
+            {
+                found(left, top, Correlation.Of(template, columns, grid, gridWidth, left, top));
+            }
+        }
+    }
+
+    /// <summary>The whole line in squares, so many to a cell's side.</summary>
+    private static (float[] Template, int Columns) LineTemplate(IReadOnlyList<string> characters, int cell)
+    {
+        TextLine line = TextLine.At(characters, 0, 0, cell);
+        int columns = (int)Math.Ceiling(line.Width);
+        float[] template = new float[columns * cell];
+        for (int i = 0; i < template.Length; i++)
+        {
+            template[i] = line.Coverage((i % columns) + 0.5 - (columns / 2.0), (i / columns) + 0.5 - (cell / 2.0));
+        }
+
+        return (Correlation.Normalise(template), columns);
     }
 
     /// <summary>The character of the atlas that matches best about a place; the wanted one says how wide the place is.</summary>
@@ -131,21 +175,17 @@ internal sealed record TextReading(TextLine Line, float Match, PosterColor Color
         float match = LeastCharacter;
         for (int glyph = 0; glyph < atlas.Characters.Count; glyph++)
         {
-            float[] template = Template(glyph, columns);
-            for (int shift = 0; shift < ((2 * Slack) + 1) * ((2 * Slack) + 1); shift++)
+            Slide(Template(glyph, columns), columns, grid, gridWidth, (_, _, found) =>
             {
-                float found = Correlation.Of(template, columns, grid, gridWidth, shift % ((2 * Slack) + 1), shift / ((2 * Slack) + 1));
                 if (found > match)
                 {
                     (match, best) = (found, atlas.Characters[glyph]);
                 }
-            }
+            });
         }
 
         return best;
     }
-
-    private static readonly Dictionary<(int Glyph, int Columns), float[]> s_templates = [];
 
     private static float[] Template(int glyph, int columns)
     {

@@ -115,7 +115,7 @@ public sealed class PosterCheckTests
             foreach (string character in GlyphAtlas.Shared.Characters)
             {
                 // As small as the smallest line makes it.
-                Scene scene = Poster with { Shapes = [], Text = Poster.Text! with { Characters = [character, "口", character], Height = 0.115 } };
+                Scene scene = Poster with { Shapes = [], Text = Poster.Text! with { Characters = [character, "口"], Height = 0.115 } };
                 Assert.That(Wrong(PosterCheck.Judge(scene, PosterRenderer.Render(scene))), Is.Empty, character);
             }
         }
