@@ -131,8 +131,9 @@ def _slot(classes: torch.Tensor, packed: dict, stated: torch.Tensor, out: dict, 
         mask = (classes[rows[which]] == color[:, None, None]).float()
         mask = F.adaptive_avg_pool2d(mask[:, None], (h, w))[:, 0]
         top, found = overlaps(mask, kind[which], content, window[which])
-        good = (top > OVERLAP) & (top > reached[which])
-        best[which[good]], reached[which[good]] = found[good], top[good]
+        value = top + (found.amax(2).argmax(1) == kind[which]).float()      # the stated kind is preferred to any other
+        good = (top > OVERLAP) & (value > reached[which])
+        best[which[good]], reached[which[good]] = found[good], value[good]
         return which[good]
 
     idx = torch.nonzero(colored)[:, 0]
