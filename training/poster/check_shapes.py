@@ -1,7 +1,7 @@
 """Checker, shapes: finds each stated shape by the overlap of its colour's mask with every kind's mask.
 
 Works on masks scaled so that min(W, H) is 128. For a colour's mask M and a kind's mask T at one radius and position,
-overlap = sum(M T) / (sum(T) + sum(M in a disc of 1.4 r) - sum(M T)). All positions come from one FFT product. The place
+overlap = sum(M T) / (sum(T) + sum(M in a disc of 1.35 times the size's largest r) - sum(M T)). All positions come from one FFT product. The place
 where a contained shape covers its container is left out of the sums.
 """
 
@@ -17,7 +17,8 @@ from .vocabulary import KINDS, PALETTE, RADII
 
 SIDE, HALF = 128, 43                 # working size and half the largest template window
 SCALES = [r * f for r in RADII for f in (0.93, 1.0, 1.07)]
-DISC = 1.4                           # radius of the disc around a shape in which its colour counts
+DISC = 1.35                          # radius of the disc around a shape in which its colour counts
+CLOSE = 64.0                         # a pixel has a palette colour when it is this near in RGB (0 to 255)
 OVERLAP = 0.6                        # least overlap of a shape that counts as found
 NEAR = 0.08                          # largest distance from the stated place, in units of min(W, H)
 LOCAL, STEP = 7, 16                  # kinds compete within this many working pixels; rows at a time
@@ -25,7 +26,7 @@ KIND, COLOR, PLACE, SIZE = 1, 2, 4, 8
 
 
 def classify(images: torch.Tensor) -> torch.Tensor:
-    """Index of the nearest palette colour of each pixel; images [N, 3, H, W] in 0 to 255 -> [N, H, W] int8."""
+    """Index of the nearest palette colour of each pixel, -1 when none is within CLOSE; images [N, 3, H, W] in 0 to 255 -> [N, H, W] int8."""
     palette = torch.tensor(PALETTE, dtype=torch.float32, device=images.device)
     best = torch.full_like(images[:, 0], 1e9)
     out = torch.zeros_like(images[:, 0], dtype=torch.int8)
@@ -33,7 +34,7 @@ def classify(images: torch.Tensor) -> torch.Tensor:
         d = ((images - palette[i][None, :, None, None]) ** 2).sum(1)
         out = torch.where(d < best, torch.full_like(out, i), out)
         best = torch.minimum(best, d)
-    return out
+    return torch.where(best > CLOSE * CLOSE, torch.full_like(out, -1), out)
 
 
 @lru_cache(maxsize=64)
@@ -49,7 +50,8 @@ def _templates(content: int, rows: int, columns: int, device: str) -> tuple[torc
     for scale in SCALES:
         r = scale * SIDE
         kinds.append(torch.stack([(0.5 - shapes.distance(k, x / r, y / r) * r).clamp(0, 1) * keep for k in range(len(KINDS))]))
-        discs.append((torch.sqrt(x * x + y * y) <= DISC * r).float() * keep)
+        largest = next(v for v in RADII if v * 1.08 > scale) * 1.07 * SIDE      # one disc for the scales of one size
+        discs.append((torch.sqrt(x * x + y * y) <= DISC * largest).float() * keep)
     t, d = torch.stack(kinds, 1), torch.stack(discs)
     area = t.sum((-1, -2))
 
