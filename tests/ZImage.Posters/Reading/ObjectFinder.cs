@@ -33,8 +33,21 @@ internal static class ObjectFinder
         }
 
         int least = (int)(LeastArea * picture.Unit * picture.Unit);
-        List<List<int>> regions = [.. Regions(colors, picture.Width, Empty).Where(region => region.Count >= least && (colors[region[0]] != Background || IsEnclosed(region)))];
-        bool[] isHole = [.. regions.Select(region => colors[region[0]] == Background)];
+        // A shape in another may have a colour of the background: what does not reach the picture's edge is looked at by its colour too.
+        bool[] isEnclosed = new bool[picture.Count];
+        foreach (List<int> region in Regions(colors, picture.Width, Empty).Where(region => colors[region[0]] == Background && IsEnclosed(region)))
+        {
+            region.ForEach(i => isEnclosed[i] = true);
+        }
+
+        for (int i = 0; i < colors.Length; i++)
+        {
+            colors[i] = colors[i] != Background ? colors[i] : isEnclosed[i] ? (sbyte)Palette.Nearest(picture[i]) : Empty;
+        }
+
+        DropLines(colors, picture.Width, Empty);
+        List<List<int>> regions = [.. Regions(colors, picture.Width, Empty).Where(region => region.Count >= least)];
+        bool[] isHole = [.. regions.Select(region => region.Count(i => isEnclosed[i]) > 0.9 * region.Count)];
         int[] owner = new int[picture.Count];
         Array.Fill(owner, -1);
         for (int r = 0; r < regions.Count; r++)
@@ -50,9 +63,42 @@ internal static class ObjectFinder
 
         return [.. regions.Select((region, r) => new PixelObject(region, picture, isHole[r])).OrderByDescending(region => region.Pixels.Count).Take(Most)];
 
-        // What reaches the picture's edge is the background itself.
         bool IsEnclosed(List<int> region) => region.TrueForAll(i =>
             i % picture.Width is int x && x > 0 && x < picture.Width - 1 && i >= picture.Width && i + picture.Width < picture.Count);
+    }
+
+    /// <summary>
+    /// Leaves out what is less than three pixels wide: where two colours meet, a line of a third may lie between them, and it would tie to a shape
+    /// what is no part of it.
+    /// </summary>
+    private static void DropLines(sbyte[] colors, int width, sbyte empty)
+    {
+        const int Side = 3;
+        int height = colors.Length / width;
+        bool[] keep = new bool[colors.Length];
+        for (int y = 0; y + Side <= height; y++)
+        {
+            for (int x = 0; x + Side <= width; x++)
+            {
+                int at = (y * width) + x;
+                sbyte color = colors[at];
+                bool isWhole = color != empty;
+                for (int i = 0; i < Side && isWhole; i++)
+                {
+                    isWhole = !colors.AsSpan(at + (i * width), Side).ContainsAnyExcept(color);
+                }
+
+                for (int i = 0; i < Side && isWhole; i++)
+                {
+                    keep.AsSpan(at + (i * width), Side).Fill(true);
+                }
+            }
+        }
+
+        for (int i = 0; i < colors.Length; i++)
+        {
+            colors[i] = keep[i] ? colors[i] : empty;
+        }
     }
 
     /// <summary>A smoothed pixel is the neighbouring region's where it is nearer to the region's colour than to the background.</summary>
