@@ -1,0 +1,23 @@
+using System.CommandLine;
+using ZImage;
+using ZImage.Posters;
+
+// Scores of the miniature model: draws captions with the engine, reads the pictures, and tells what is right.
+//   posters check --scenes models/nano/heldout.jsonl --images DIR       judges pictures that are there: 0001.png for the first scene
+//   posters draw --scenes models/nano/heldout.jsonl -m models/nano      draws them and judges
+//   posters render --scenes models/nano/heldout.jsonl --out DIR         draws the truth
+RootCommand root = new("Checks pictures of the miniature model against what their captions say") { PosterCommands.Check(), PosterCommands.Draw(), PosterCommands.Render() };
+try
+{
+    return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+}
+catch (ZImageException exception)
+{
+    Console.Error.WriteLine($"error: {exception.Message}");
+    if (exception.Hint is { } hint)
+    {
+        Console.Error.WriteLine($"hint: {hint}");
+    }
+
+    return 2;
+}
