@@ -96,3 +96,18 @@ def load(name: str, scale: float = 1.0) -> dict:
         for part in (*c["vae"]["phases"], c["flow"]["low"], c["flow"]["native"], c["distill"]):
             part["steps"] = max(1, round(part["steps"] * scale))
     return c
+
+
+def override(config: dict, change: str) -> None:
+    """Sets one value: "flow.native.steps=100"; lists are indexed by number."""
+    path, text = change.split("=", 1)
+    *parents, last = path.split(".")
+    at = config
+    for part in parents:
+        at = at[int(part)] if isinstance(at, list) else at[part]
+    old = at[int(last)] if isinstance(at, list) else at[last]
+    value = text == "True" if isinstance(old, bool) else type(old)(float(text)) if isinstance(old, (int, float)) else text
+    if isinstance(at, list):
+        at[int(last)] = value
+    else:
+        at[last] = value
