@@ -36,14 +36,15 @@ MODEL_INDEX = {
 }
 
 # Width, height of the aspect buckets, and their share of the data.
-BUCKETS = [((256, 256), 0.86), ((320, 192), 0.07), ((192, 320), 0.07)]
+BUCKETS = [((256, 256), 0.85), ((320, 192), 0.075), ((192, 320), 0.075)]
 
 FULL = {
     "transformer": TRANSFORMER, "text_encoder": TEXT_ENCODER, "vae_model": VAE,
-    "data": {"scenes": 280_000, "max_tokens": 96},
+    "data": {"scenes": 280_000, "processes": 0},
     "vae": {
         "phases": [{"crop": 128, "batch": 256, "steps": 2600}, {"crop": 0, "batch": 64, "steps": 600}],
         "lr": 1.5e-3, "kl": 3e-4, "noise": 0.05, "gradient": 0.5, "square": 1.0, "ema": 0.998, "text_crops": 0.6,
+        "measured": 512,
     },
     "latents": {"batch": 512},
     "flow": {
@@ -84,6 +85,7 @@ def load(name: str, scale: float = 1.0) -> dict:
         return c
     if name == "tiny":
         c = _shrink(FULL, 96, 0.02, {"vae": (3, 2), "low": 3, "native": 4, "distill": 3})
+        c["vae"]["measured"] = 8
         c["vae_model"].update(block_out_channels=[16, 16, 32, 32])
         c["transformer"].update(n_layers=3)
         c["flow"]["aux_layer"] = 1

@@ -93,19 +93,13 @@ class Pool:
 
     label_sizes = (len(vocabulary.CHARACTERS) + 1, len(vocabulary.KINDS) + 1, len(vocabulary.COLOR_NAMES) + 1)
 
-    def __init__(self, out: pathlib.Path, device: str, tokens: bool = True):
+    def __init__(self, out: pathlib.Path, device: str):
         self.device = torch.device(device)
         state = store.load_state(out / "data.pt")
-        parts = store.load_state(out / "tokens.pt") if tokens else None
-        self.buckets = []
-        self.vocabulary = parts["vocabulary"] if tokens else 0
-        self.empty_ids = parts["empty"].to(self.device) if tokens else None
-        self.empty_length = len(self.empty_ids) if tokens else 0
-        for i, entry in enumerate(state["buckets"]):
-            count = len(entry["packed"]["bg_kind"])
-            blank = torch.zeros(count, 1, 1, dtype=torch.int16), torch.ones(count, 1, dtype=torch.int16)
-            ids, lengths = (parts["ids"][i], parts["lengths"][i]) if tokens else blank
-            self.buckets.append(Bucket(self, *entry["size"], entry["packed"], ids, lengths))
+        self.vocabulary = state["vocabulary"]
+        self.empty_ids = state["empty"].to(self.device)
+        self.empty_length = len(self.empty_ids)
+        self.buckets = [Bucket(self, *entry["size"], entry["packed"], entry["tokens"], entry["lengths"]) for entry in state["buckets"]]
         self.total = sum(bucket.count for bucket in self.buckets)
 
     def empty(self, count: int, length: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:

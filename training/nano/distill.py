@@ -177,7 +177,7 @@ class Distiller:
             values = self.step(number, latents)
             log.add(self.c["batch"])
             last = number + 1 == steps
-            if log.due() or last:
+            if log.due() or last or number == 2 * steps // 3:
                 log.line(step=number + 1, steps=steps, **{k: float(v) for k, v in values.items()})
             if number + 1 in snapshots:
                 kept[number + 1] = self.average.state()

@@ -15,9 +15,8 @@ class Heldout:
         self.device, self.batch = torch.device(device), config["evaluate"]["batch"]
         self.scenes = data_build.heldout(out)
         self.scenes = spread(self.scenes, count)
-        ids, lengths, empty = data_build.encode(out, [scene["caption"] for scene in self.scenes], config["data"]["max_tokens"])
-        self.ids, self.lengths = ids[:, 0].long(), lengths[:, 0].long()
-        self.empty = empty.long()
+        ids, lengths, empty = data_build.encode(out, [scene["caption"] for scene in self.scenes])
+        self.ids, self.lengths, self.empty = ids, lengths, empty
         rng = generator(20_000)
         self.noise = [torch.randn(16, s["height"] // 8, s["width"] // 8, generator=rng) for s in self.scenes]
         groups: dict = {}

@@ -120,7 +120,7 @@ class Trainer:
                 average.update()
             log.add(len(items))
             last = step + 1 == s["steps"]
-            if log.due() or last:
+            if log.due() or last or step == 2 * s["steps"] // 3:
                 log.line(step=step + 1, steps=s["steps"], loss=float(flow), plain=float(error.mean()), aux=float(aux), lr=scale)
                 if not torch.isfinite(flow):
                     raise FloatingPointError(f"{stage}: the loss is not finite at step {step + 1}")

@@ -24,8 +24,8 @@ def encode(model, bucket, shrink: int, batch: int, rng, log) -> torch.Tensor:
     return result
 
 
-def build(config: dict, pool, out: pathlib.Path, seed: int, keep: bool = True) -> dict:
-    """{"low": [one tensor per bucket], "native": [...]} on the device; kept in latents.pt for a later start."""
+def build(config: dict, pool, out: pathlib.Path, seed: int) -> dict:
+    """{"low": [one tensor per bucket], "native": [...]} on the device; encoding anew is quicker than keeping it on a disk."""
     model = train_vae.load(out, pool.device)
     log = store.Log(out / "log" / "latents.jsonl", "latents")
     result = {}
@@ -34,12 +34,7 @@ def build(config: dict, pool, out: pathlib.Path, seed: int, keep: bool = True) -
         batch = config["latents"]["batch"] * shrink * shrink
         result[name] = [encode(model, bucket, shrink, batch, rng, log) for bucket in pool.buckets]
     values = result["native"][0][:4096].float()
-    log.line(mean=float(values.mean()), deviation=float(values.std()), largest=float(values.abs().max()))
-    if keep:
-        store.save_state(out / "latents.pt", {name: [x.cpu() for x in parts] for name, parts in result.items()})
+    measures = {"mean": float(values.mean()), "deviation": float(values.std()), "largest": float(values.abs().max())}
+    log.line(**measures)
+    store.write_json(out / "latents.json", measures)
     return result
-
-
-def load(out: pathlib.Path, device) -> dict:
-    state = store.load_state(out / "latents.pt")
-    return {name: [x.to(device) for x in parts] for name, parts in state.items()}

@@ -10,9 +10,9 @@ from . import data_build, distill, evaluate, export, flow, latents, store, train
 from .data import Pool
 from .ops import allow_compile, seed_everything
 
-NAMES = ["data", "tokenizer", "vae", "latents", "flow_low", "flow_native", "distill", "ablation", "export", "evaluate"]
+NAMES = ["tokenizer", "data", "vae", "latents", "flow_low", "flow_native", "distill", "ablation", "export", "evaluate"]
 RESULTS = {
-    "data": "data.pt", "tokenizer": "tokens.pt", "vae": "vae.safetensors", "latents": "latents.pt", "flow_low": "flow_low.pt",
+    "tokenizer": "tokenizer/tokenizer.json", "data": "data.pt", "vae": "vae.safetensors", "latents": "latents.json", "flow_low": "flow_low.pt",
     "flow_native": "flow_native.pt", "distill": "distill.pt", "ablation": "ablation.pt", "export": "result/export.json",
     "evaluate": "result/evaluation.json",
 }
@@ -47,25 +47,25 @@ class Run:
             file.write(json.dumps(record) + "\n")
         print(f"[{stage}] done in {seconds:.1f} s {record.get('peak_gib', '')}", flush=True)
 
-    def pool(self, tokens: bool = True) -> Pool:
-        if self.cached_pool is None or (tokens and self.cached_pool.empty_ids is None):
-            self.cached_pool = Pool(self.out, self.device, tokens)
+    def pool(self) -> Pool:
+        if self.cached_pool is None:
+            self.cached_pool = Pool(self.out, self.device)
         return self.cached_pool
 
     def latent_cache(self) -> dict:
         if self.cached_latents is None:
-            self.cached_latents = latents.load(self.out, self.device)
+            self.latents(self.seed + 1000 * NAMES.index("latents"))
         return self.cached_latents
 
     def probe(self, count: int = 128):
         """A function that scores a network on some held-out captions, for the logs."""
         return evaluate.Probe(self.config, self.out, self.device, count)
 
+    def tokenizer(self, seed: int) -> None:
+        data_build.tokenizer(self.out)
+
     def data(self, seed: int) -> None:
         data_build.scenes(self.config, self.out, seed)
-
-    def tokenizer(self, seed: int) -> None:
-        data_build.tokens(self.config, self.out, seed)
 
     def vae(self, seed: int) -> None:
         train_vae.train(self.config, self.pool(), self.out, seed, self.compiled)

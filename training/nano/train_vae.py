@@ -125,12 +125,12 @@ def train(config: dict, pool, out: pathlib.Path, seed: int, compiled: bool) -> d
             average.update()
             log.add(len(pixels))
             step += 1
-            if log.due() or step == total:
+            if log.due() or step in (total, 2 * total // 3):
                 log.line(step=step, steps=total, loss=float(fit), kl=float(kl), lr=rate * c["lr"])
     state = average.state()
     model.load_state_dict(state)
     shift, scale, channels = statistics(model, pool, min(256, c["phases"][0]["batch"]), seed + 1)
-    measures = measure(model, pool, 512, min(64, c["phases"][-1]["batch"]), seed + 2)
+    measures = measure(model, pool, c["measured"], min(64, c["phases"][-1]["batch"]), seed + 2)
     model.config.update(scaling_factor=round(scale, 6), shift_factor=round(shift, 6))
     log.line(step=step, shift=shift, scale=scale, **measures)
     print(f"[vae] deviation by channel {channels}", flush=True)
