@@ -118,7 +118,8 @@ def _text(rng: random.Random, scene: Scene, bits: int) -> str:
 def _background(rng: random.Random, scene: Scene, bits: int) -> str:
     """The background as a clause."""
     r = rng.random
-    c0, c1 = _color(rng, scene.first), _color(rng, scene.second)
+    clash = {scene.first, scene.second} == {0, 7}      # 粉 beside 红 would read as 粉红, pink
+    c0, c1 = (_color(rng, c, 1.0 if clash else 0.9) for c in (scene.first, scene.second))
     ground = _pick(rng, ("背景",) * 5 + ("底", "底色"))
     if scene.background == 0:
         c = c0 if c0[-1] == "色" else c0 + "色"
@@ -139,7 +140,7 @@ def _background(rng: random.Random, scene: Scene, bits: int) -> str:
     name = _pick(rng, (("横", "横向", "水平"), ("竖", "竖向", "垂直", "纵向"), ("斜", "斜向", "对角"))[d]) if told else ""
     tie = "的" if len(name) > 1 else ""
     x, y = c0, c1
-    if r() < 0.45 and len(x.rstrip("色")) == 1 and len(y.rstrip("色")) == 1:
+    if not clash and r() < 0.45 and len(x.rstrip("色")) == 1 and len(y.rstrip("色")) == 1:
         both = x.rstrip("色") + y.rstrip("色") + _pick(rng, ("", "", "相间的", "相间"))
     else:
         x, y = (v if v[-1] == "色" else v + "色" for v in (x, y))
