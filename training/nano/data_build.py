@@ -6,7 +6,9 @@ import pathlib
 import numpy as np
 import torch
 
+from poster import check as checker
 from poster import dataset
+from poster import heldout as heldout_captions
 from poster import tokenizer as bpe
 
 from . import config as settings
@@ -42,34 +44,26 @@ def encode(out: pathlib.Path, captions: list[str]) -> tuple[torch.Tensor, torch.
     return torch.from_numpy(tokens).long(), torch.from_numpy(lengths).long(), torch.tensor(encoder.encode_chat(""))
 
 
-def heldout(out: pathlib.Path) -> list[dict]:
-    """Scenes of the held-out captions as the contract's JSON objects."""
-    path = pathlib.Path(__file__).resolve().parents[2] / "models" / "nano" / "heldout.jsonl"
+def heldout(out: pathlib.Path, count: int) -> list[dict]:
+    """`count` of the held-out captions with their scenes, evenly out of the list so that every kind is among them."""
+    path = out / "heldout.jsonl"
     if not path.exists():
-        path = out / "heldout.jsonl"
-    if not path.exists():
-        write_heldout(path)
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+        rows = heldout_captions.items(tokenizer=out / "tokenizer")
+        path.write_text("".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows), encoding="utf-8")
+    items = checker.load(path)
+    return [items[i * len(items) // count] for i in range(count)] if count < len(items) else items
 
 
-def write_heldout(path: pathlib.Path, count: int = 500) -> None:
-    import random
-
-    from poster.caption import describe
-    from poster.scene import Generator, to_json
-
-    generator, rng = Generator(99, 256, 256, True), random.Random(99)
-    rows = []
-    for i in range(count):
-        scene = generator.scene()
-        rows.append(to_json(scene, describe(scene, ("en", "zh")[i % 2], rng, True)))
-    path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n", encoding="utf-8")
-
-
-def check(scenes: list[dict], pictures: list[torch.Tensor]) -> dict:
-    """Rates in [0, 1] of what the pictures hold of what the captions state."""
-    try:
-        from poster import check as checker
-    except ImportError:
-        return {}
-    return checker.rates(scenes, pictures)
+def check(items: list[dict], pictures: list[torch.Tensor]) -> dict:
+    """Rates in [0, 1] of what the pictures hold of what the captions state; `attributes` is kind, colour and place together."""
+    groups: dict = {}
+    for i, item in enumerate(items):
+        groups.setdefault((item["width"], item["height"]), []).append(i)
+    results = []
+    for members in groups.values():
+        images = torch.stack([pictures[i] for i in members])
+        packed, stated = checker.batch([items[i] for i in members], images.device)
+        results.append(checker.check(images, packed, stated))
+    counts = checker.summary(*results)
+    counts["attributes"] = tuple(sum(counts[name][i] for name in ("kind", "color", "place")) for i in (0, 1))
+    return {name: right / max(judged, 1) for name, (right, judged) in counts.items()}

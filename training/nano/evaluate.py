@@ -13,8 +13,7 @@ class Heldout:
 
     def __init__(self, config: dict, out: pathlib.Path, device, count: int):
         self.device, self.batch = torch.device(device), config["evaluate"]["batch"]
-        self.scenes = data_build.heldout(out)
-        self.scenes = spread(self.scenes, count)
+        self.scenes = data_build.heldout(out, count)
         ids, lengths, empty = data_build.encode(out, [scene["caption"] for scene in self.scenes])
         self.ids, self.lengths, self.empty = ids, lengths, empty
         rng = generator(20_000)
@@ -54,13 +53,6 @@ class Heldout:
     def score(self, *arguments) -> tuple[dict, list]:
         pictures = self.draw(*arguments)
         return data_build.check(self.scenes, pictures), pictures
-
-
-def spread(scenes: list, count: int) -> list:
-    """`count` scenes evenly out of the list, so that every kind of caption is among them."""
-    if count >= len(scenes):
-        return scenes
-    return [scenes[i * len(scenes) // count] for i in range(count)]
 
 
 class Probe:
