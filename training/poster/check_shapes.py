@@ -1,7 +1,7 @@
 """Checker, shapes: finds each stated shape by the overlap of its colour's mask with every kind's mask.
 
 Works on masks scaled so that min(W, H) is 128. For a colour's mask M and a kind's mask T at one radius and position,
-overlap = sum(M T) / (sum(T) + sum(M in a disc of 1.25 r) - sum(M T)). All positions come from one FFT product. The place
+overlap = sum(M T) / (sum(T) + sum(M in a disc of 1.35 times the size's largest r) - sum(M T)). All positions come from one FFT product. The place
 where a contained shape covers its container is left out of the sums.
 """
 
@@ -15,8 +15,10 @@ import torch.nn.functional as F
 from . import shapes
 from .vocabulary import KINDS, PALETTE, RADII
 
-SIDE, HALF = 128, 40                 # working size and half the largest template window
+SIDE, HALF = 128, 43                 # working size and half the largest template window
 SCALES = [r * f for r in RADII for f in (0.93, 1.0, 1.07)]
+DISC = 1.35                          # radius of the disc around a shape in which its colour counts
+CLOSE = 64.0                         # a pixel has a palette colour when it is this near in RGB (0 to 255)
 OVERLAP = 0.6                        # least overlap of a shape that counts as found
 NEAR = 0.08                          # largest distance from the stated place, in units of min(W, H)
 LOCAL, STEP = 7, 16                  # kinds compete within this many working pixels; rows at a time
@@ -24,7 +26,7 @@ KIND, COLOR, PLACE, SIZE = 1, 2, 4, 8
 
 
 def classify(images: torch.Tensor) -> torch.Tensor:
-    """Index of the nearest palette colour of each pixel; images [N, 3, H, W] in 0 to 255 -> [N, H, W] int8."""
+    """Index of the nearest palette colour of each pixel, -1 when none is within CLOSE; images [N, 3, H, W] in 0 to 255 -> [N, H, W] int8."""
     palette = torch.tensor(PALETTE, dtype=torch.float32, device=images.device)
     best = torch.full_like(images[:, 0], 1e9)
     out = torch.zeros_like(images[:, 0], dtype=torch.int8)
@@ -32,7 +34,7 @@ def classify(images: torch.Tensor) -> torch.Tensor:
         d = ((images - palette[i][None, :, None, None]) ** 2).sum(1)
         out = torch.where(d < best, torch.full_like(out, i), out)
         best = torch.minimum(best, d)
-    return out
+    return torch.where(best > CLOSE * CLOSE, torch.full_like(out, -1), out)
 
 
 @lru_cache(maxsize=64)
@@ -48,7 +50,8 @@ def _templates(content: int, rows: int, columns: int, device: str) -> tuple[torc
     for scale in SCALES:
         r = scale * SIDE
         kinds.append(torch.stack([(0.5 - shapes.distance(k, x / r, y / r) * r).clamp(0, 1) * keep for k in range(len(KINDS))]))
-        discs.append((torch.sqrt(x * x + y * y) <= 1.25 * r).float() * keep)
+        largest = next(v for v in RADII if v * 1.08 > scale) * 1.07 * SIDE      # one disc for the scales of one size
+        discs.append((torch.sqrt(x * x + y * y) <= DISC * largest).float() * keep)
     t, d = torch.stack(kinds, 1), torch.stack(discs)
     area = t.sum((-1, -2))
 
@@ -60,19 +63,33 @@ def _templates(content: int, rows: int, columns: int, device: str) -> tuple[torc
     return spectrum(t), spectrum(d), area
 
 
+def _fast(n: int) -> int:
+    """The next size that an FFT likes: a multiple of 2, 3 and 5 only."""
+    while True:
+        rest = n
+        for f in (2, 3, 5):
+            while rest % f == 0:
+                rest //= f
+        if rest == 1:
+            return n
+        n += 1
+
+
 def overlaps(masks: torch.Tensor, kind: torch.Tensor, content: int, window: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Best overlap of any kind in `window` [B, h, w]; and of each kind and scale [B, 10, S] around the place in the window
     where the stated kind [B] fits best."""
     b, h, w = masks.shape
-    rows, columns = h + HALF + 8, w + HALF + 8
+    rows, columns = _fast(h + 2 * HALF), _fast(w + 2 * HALF)
+    # Beyond the canvas the border's colour goes on, so that a plain background at the edge does not look like a shape.
+    masks = F.pad(F.pad(masks[:, None], (HALF, HALF, HALF, HALF), mode="replicate")[:, 0], (0, columns - w - 2 * HALF, 0, rows - h - 2 * HALF))
     kinds, discs, area = _templates(content, rows, columns, str(masks.device))
     py = torch.arange(h, device=masks.device)[None, :, None]
     px = torch.arange(w, device=masks.device)[None, None, :]
     top, local = [], []
     for start in range(0, b, STEP):
-        m = torch.fft.rfft2(F.pad(masks[start:start + STEP], (0, columns - w, 0, rows - h)))[:, None]
-        around = torch.fft.irfft2(m * discs[None], s=(rows, columns))[:, None, :, :h, :w]
-        iou = torch.fft.irfft2(m[:, None] * kinds[None], s=(rows, columns))[..., :h, :w]
+        m = torch.fft.rfft2(masks[start:start + STEP])[:, None]
+        around = torch.fft.irfft2(m * discs[None], s=(rows, columns))[:, None, :, HALF:HALF + h, HALF:HALF + w]
+        iou = torch.fft.irfft2(m[:, None] * kinds[None], s=(rows, columns))[..., HALF:HALF + h, HALF:HALF + w]
         iou = iou / (area[None, :, :, None, None] + around - iou).clamp_(min=1.0)
         part = window[start:start + STEP]
         iou.masked_fill_(~part[:, None, None], -1.0)

@@ -10,6 +10,7 @@ from .vocabulary import PALETTE
 
 CLEAR = 39.5        # CIE76 distance that counts as clearly different
 CLEAR_MIX = 33.0    # the same inside a gradient, where the colour under a shape is a mixture
+CLEAR_RGB = 78.0    # and the same in RGB, 0 to 255
 
 
 def _lab(rgb: np.ndarray) -> np.ndarray:
@@ -35,6 +36,7 @@ def allowed_on(kind: int, first: int, second: int) -> tuple[int, ...]:
         return tuple(PARTNERS[first])
     both = [c for c in range(12) if CLEARLY[c][first] and CLEARLY[c][second]]
     if kind == 1:
-        mixes = _lab(_RGB[first] + (_RGB[second] - _RGB[first]) * np.linspace(0, 1, 9)[:, None])
-        both = [c for c in both if np.linalg.norm(mixes - _LAB[c], axis=-1).min() > CLEAR_MIX]
+        mixes = _RGB[first] + (_RGB[second] - _RGB[first]) * np.linspace(0, 1, 17)[:, None]
+        both = [c for c in both if np.linalg.norm(_lab(mixes) - _LAB[c], axis=-1).min() > CLEAR_MIX
+                and np.linalg.norm(mixes - _RGB[c], axis=-1).min() > CLEAR_RGB]
     return tuple(both)

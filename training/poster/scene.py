@@ -81,14 +81,14 @@ def draw_string(rng: random.Random, balance: Balance, heldout: bool) -> str:
     """A text of one to eight characters, on the wanted side of the held-out split."""
     while True:
         u = rng.random()
-        if u < 0.16:
+        if u < 0.14:
             s = words.ENGLISH[int(rng.random() * len(words.ENGLISH))]
-        elif u < 0.30:
+        elif u < 0.28:
             s = words.CHINESE_WORDS[int(rng.random() * len(words.CHINESE_WORDS))]
-        elif u < 0.60:
+        elif u < 0.52:
             n = rng.choice((1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 7, 8))
             s = "".join([balance.pick("latin", LATIN[:26] if rng.random() < 0.85 else LATIN) for _ in range(n)])
-        elif u < 0.67:
+        elif u < 0.58:
             s = "".join([balance.pick("digit", LATIN[26:]) for _ in range(rng.choice((1, 2, 2, 3, 4, 4, 5, 6)))])
         elif u < 0.97:
             n = rng.choice((1, 1, 2, 2, 2, 3, 3, 4, 4, 5, 6, 7, 8))
@@ -146,7 +146,7 @@ class Generator:
         scene = Scene(self.width, self.height, kind, first, second, direction)
         u = random()
         count = 0 if u < 0.06 else 1 if u < 0.40 else 2 if u < 0.76 else 3
-        has_text = random() < (0.60 if count else 0.9)
+        has_text = random() < (0.70 if count else 0.92)
         if has_text:
             string = draw_string(rng, self.balance, self.heldout)
             place = self.balance.pick("text place", (0, 1, 2) if count < 3 else (0, 2))

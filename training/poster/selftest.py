@@ -19,7 +19,7 @@ from .scene import Generator, Scene
 from .tokenizer import Encoder, save, train
 from .vocabulary import BUCKETS, CHARACTERS, COLOR_NAMES
 
-WRONG = 0.35  # no attribute of unrelated pictures may score above this, but for chance agreement of backgrounds and sizes
+WRONG = 0.35  # no attribute of unrelated pictures scores above this: what agrees by chance
 
 
 def determinism() -> None:
@@ -52,7 +52,7 @@ def split() -> None:
     assert all(text_held_out(s.text.string) for s in scenes if s.text)
     assert sum(i["language"] == "en" for i in lines) == 250 and len({i["caption"] for i in lines}) == 500
     with_text = sum(i["text"] is not None for i in lines) / len(lines)
-    assert 0.5 < with_text < 0.7, with_text
+    assert 0.55 < with_text < 0.75, with_text
     if heldout.FILE.exists():
         with tempfile.NamedTemporaryFile() as f:
             heldout.write(f.name)
@@ -177,7 +177,7 @@ def _wrong(images: torch.Tensor, packed: dict, stated: torch.Tensor, seed: torch
     assert hue["background"] < 0.05 and hue["text_color"] < 0.15
     none = judge(shape_kind=lambda v: torch.full_like(v, -1), text_chars=lambda v: torch.full_like(v, -1))
     print("  nothing but backgrounds:", {k: round(v, 3) for k, v in none.items()})
-    assert none["kind"] < 0.05 and none["place"] < 0.05 and none["characters"] < 0.05 and none["background"] > 0.99
+    assert none["kind"] < 0.05 and none["place"] < 0.1 and none["characters"] < 0.05 and none["background"] > 0.99
 
 
 def main() -> None:
