@@ -97,8 +97,9 @@ def main() -> int:
         bench.wall("text_encoder", f"{n} tokens", lambda tokens=tokens: synthetic.encode_text(text, tokens))
     embeds = synthetic.encode_text(text, ids[TOKENS])
     for size in arguments.size:
-        width, height = (int(part) for part in size.split("x"))
-        noise = synthetic.normal(42, 1, 16, height // 8, width // 8)
+        width, height, *rest = (int(part) for part in size.split("x"))
+        images = rest[0] if rest else 1
+        noise = synthetic.normal(42, images, 16, height // 8, width // 8)
         torch.cuda.synchronize()
         start = time.perf_counter()
         synthetic.forward(dit, noise, 0.25, embeds)
@@ -112,8 +113,8 @@ def main() -> int:
 
         def whole():
             rows = synthetic.encode_text(text, ids[TOKENS])
-            image = synthetic.decode(vae, synthetic.denoise(dit, synthetic.normal(42, 1, 16, height // 8, width // 8), rows))
-            return (image[0].permute(1, 2, 0).float() / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
+            image = synthetic.decode(vae, synthetic.denoise(dit, synthetic.normal(42, images, 16, height // 8, width // 8), rows))
+            return (image.permute(0, 2, 3, 1).float() / 2 + 0.5).clamp(0, 1).mul(255).round().to(torch.uint8).cpu()
 
         bench.wall("prompt_to_pixels", size, whole, warm=1)
         bench.add("peak_memory", size, "GB", [torch.cuda.max_memory_allocated() / 1e9])

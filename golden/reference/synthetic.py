@@ -81,10 +81,12 @@ def normal(seed: int, *shape) -> torch.Tensor:
 
 
 def forward(model, latents, t, embeds):
-    """One evaluation: latents [1, 16, h, w] float32, t in 0..1, embeds [tokens, width]; the velocity [1, 16, h, w] in the model's type."""
+    """One evaluation: latents [n, 16, h, w] float32, t in 0..1, embeds [tokens, width]; the velocity [n, 16, h, w] in the model's type."""
     dtype = next(model.parameters()).dtype
-    time_input = t if isinstance(t, torch.Tensor) else torch.full((1,), t, dtype=torch.float32, device=DEVICE)
-    return model([latents[0].to(dtype)[:, None]], time_input, [embeds.to(dtype)], return_dict=False)[0][0][None, :, 0]
+    count = len(latents)
+    time_input = t.expand(count) if isinstance(t, torch.Tensor) else torch.full((count,), t, dtype=torch.float32, device=DEVICE)
+    velocities = model([x.to(dtype)[:, None] for x in latents], time_input, [embeds.to(dtype)] * count, return_dict=False)[0]
+    return torch.stack([velocity[:, 0] for velocity in velocities])
 
 
 def denoise(model, latents, embeds, steps=8):

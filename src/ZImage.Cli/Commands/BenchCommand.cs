@@ -15,7 +15,7 @@ internal static class BenchCommand
             "--model", "-m", "DIR", "Checkpoint folder, or synthetic:turbo:K [default: ZIMAGE_MODEL; else synthetic:turbo:0 on a GPU, synthetic:tiny:0 on the processor]");
         Option<string[]> sizes = new("--size")
         {
-            Description = "Size in pixels, such as 1024x1024; may be repeated [default: 1024x1024 on a GPU, 256x256 on the processor]",
+            Description = "Size in pixels, such as 1024x1024, or 1024x1024x4 for four pictures at once; may be repeated [default: 1024x1024 on a GPU, 256x256 on the processor]",
             HelpName = "WxH",
             AllowMultipleArgumentsPerToken = true,
         };
@@ -74,13 +74,6 @@ internal static class BenchCommand
         return command;
     }
 
-    private static (int Width, int Height)[] Sizes(string[] texts) => [.. texts.Select(text =>
-    {
-        string[] parts = text.Split('x');
-        return parts.Length == 2
-            && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out int width) && width is > 0 and <= 65536
-            && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int height) && height is > 0 and <= 65536
-            ? (width, height)
-            : throw new UsageException($"--size: '{text}' is not a size such as 1024x1024");
-    })];
+    private static BenchSize[] Sizes(string[] texts) => [.. texts.Select(text =>
+        BenchSize.TryParse(text, out BenchSize size) ? size : throw new UsageException($"--size: '{text}' is not a size such as 1024x1024 or 1024x1024x4"))];
 }

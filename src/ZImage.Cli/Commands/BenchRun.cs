@@ -11,7 +11,7 @@ internal sealed class BenchRun(CommandContext context)
 {
     public required string Model { get; init; }
 
-    public required IReadOnlyList<(int Width, int Height)> Sizes { get; init; }
+    public required IReadOnlyList<BenchSize> Sizes { get; init; }
 
     public required int Repeats { get; init; }
 
@@ -30,8 +30,8 @@ internal sealed class BenchRun(CommandContext context)
             measurements.Add("load", Model, "ms", Stopwatch.GetElapsedTime(start).TotalMilliseconds);
             device = pipeline.DeviceName;
             await DrawAsync(pipeline, Sizes[0], 0, cancellationToken).ConfigureAwait(false);
-            measurements.Add("first_picture", Size(Sizes[0]), "s", (DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSeconds);
-            foreach ((int Width, int Height) size in Sizes)
+            measurements.Add("first_picture", $"{Sizes[0]}", "s", (DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSeconds);
+            foreach (BenchSize size in Sizes)
             {
                 await DrawAsync(pipeline, size, 1, cancellationToken).ConfigureAwait(false);
                 double[] values = new double[Repeats];
@@ -42,7 +42,7 @@ internal sealed class BenchRun(CommandContext context)
                     values[i] = Stopwatch.GetElapsedTime(begin).TotalMilliseconds;
                 }
 
-                measurements.Add("prompt_to_pixels", Size(size), "ms", values);
+                measurements.Add("prompt_to_pixels", $"{size}", "ms", values);
             }
 
             await pipeline.UseAsync(
@@ -52,11 +52,15 @@ internal sealed class BenchRun(CommandContext context)
                     bench.Ceilings();
                     bench.TextEncoder(EngineBench.TextTokens);
                     bench.TextEncoder(512);
-                    foreach ((int width, int height) in Sizes)
+                    foreach (BenchSize size in Sizes)
                     {
-                        bench.Denoising(width, height);
-                        bench.Decoder(width, height);
-                        bench.PeakMemory(width, height);
+                        bench.Denoising(size);
+                        if (size.Images == 1)
+                        {
+                            bench.Decoder(size);
+                        }
+
+                        bench.PeakMemory(size);
                         cancellationToken.ThrowIfCancellationRequested();
                     }
 
@@ -95,17 +99,14 @@ internal sealed class BenchRun(CommandContext context)
                     {
                         EngineBench bench = new(model, backend!, measurements);
                         bench.Ceilings();
-                        (int width, int height) = Sizes[0];
-                        bench.OneOfEach(width, height);
-                        bench.OneOfEach(width, height, profile!.Clear);
+                        bench.OneOfEach(Sizes[0]);
+                        bench.OneOfEach(Sizes[0], profile!.Clear);
                         return Report(pipeline.DeviceName, measurements, profile.Collect());
                     }
                 },
                 cancellationToken).ConfigureAwait(false);
         }
     }
-
-    private static string Size((int Width, int Height) size) => string.Create(CultureInfo.InvariantCulture, $"{size.Width}x{size.Height}");
 
     /// <summary>The kernels from nothing and from the cache, in a cache folder of their own.</summary>
     private void KernelBuilds(Measurements measurements)
@@ -139,8 +140,8 @@ internal sealed class BenchRun(CommandContext context)
         }
     }
 
-    /// <summary>A picture of a prompt that no cache knows.</summary>
-    private static async Task DrawAsync(ZImagePipeline pipeline, (int Width, int Height) size, int number, CancellationToken cancellationToken)
+    /// <summary>Pictures of a prompt that no cache knows.</summary>
+    private static async Task DrawAsync(ZImagePipeline pipeline, BenchSize size, int number, CancellationToken cancellationToken)
     {
         int vocabulary = await pipeline.UseAsync(model => model.Folder.TextEncoder.VocabSize, cancellationToken).ConfigureAwait(false);
         GenerationRequest request = new([""])
@@ -148,6 +149,7 @@ internal sealed class BenchRun(CommandContext context)
             PromptIds = EngineBench.Ids(EngineBench.TextTokens, vocabulary, number),
             Width = size.Width,
             Height = size.Height,
+            ImagesPerPrompt = size.Images,
             Steps = EngineBench.Steps,
             Guidance = 0,
             Seed = 42,

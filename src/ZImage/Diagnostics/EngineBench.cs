@@ -31,12 +31,12 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
     public void Ceilings()
     {
         bool gpu = backend is CudaBackend;
-        int rows = gpu ? 1 << 14 : 1 << 12;
+        int rows = (gpu ? 1 << 30 : 1 << 28) / ((1 << 14) * backend.ActivationType.SizeBytes());
         using IDisposable placement = backend.BeginPlacement();
         using (Workspace memory = new(backend))
         {
-            Tensor from = memory.Rent(DType.F32, rows, 1 << 14);
-            Tensor to = memory.Rent(DType.F32, rows, 1 << 14);
+            Tensor from = memory.Rent(backend.ActivationType, rows, 1 << 14);
+            Tensor to = memory.Rent(backend.ActivationType, rows, 1 << 14);
             backend.FillRows(backend.PlaceVector(new Tensor(new SyntheticStorage("bench.row", new Shape(1 << 14), 0), DType.BF16, new Shape(1 << 14))), from);
             measurements.Rate("device_copy", $"{from.Bytes >> 20} MiB", "GB/s", 2e-9 * from.Bytes, backend, () => Copy(from, to), gpu ? 4 : 1);
         }
@@ -74,35 +74,33 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
     }
 
     /// <summary>One network evaluation (with its Euler step), and eight of them.</summary>
-    public void Denoising(int width, int height)
+    public void Denoising(BenchSize size)
     {
-        string size = $"{width}x{height}";
-        DenoisingSession session = Session(width, height);
-        measurements.Time("forward", size, model.Backend, () => session.Run(0, "", CancellationToken.None), warm: 2);
-        measurements.Time($"evaluations_{Steps}", size, model.Backend, () => Evaluate(session));
+        DenoisingSession session = Session(size);
+        measurements.Time("forward", $"{size}", model.Backend, () => session.Run(0, "", CancellationToken.None), warm: 2);
+        measurements.Time($"evaluations_{Steps}", $"{size}", model.Backend, () => Evaluate(session));
     }
 
     /// <summary>Latents to pixels on the device.</summary>
-    public void Decoder(int width, int height)
+    public void Decoder(BenchSize size)
     {
         using Workspace memory = new(model.Backend);
-        Tensor latents = memory.Rent(DType.F32, 1, model.Folder.Vae.LatentChannels, height / model.Folder.Vae.ScaleFactor, width / model.Folder.Vae.ScaleFactor);
+        Tensor latents = OneLatent(size, memory);
         model.Backend.Upload(Noise(latents.Shape), latents);
-        measurements.Time("vae_decode", $"{width}x{height}", model.Backend, () => Decode(latents, memory));
+        measurements.Time("vae_decode", $"{size with { Images = 1 }}", model.Backend, () => Decode(latents, memory));
     }
 
     /// <summary>One evaluation and one decoding, for a profile of operators.</summary>
-    /// <param name="width">Width of the picture.</param>
-    /// <param name="height">Height of the picture.</param>
+    /// <param name="size">The pictures; the first is decoded.</param>
     /// <param name="ready">Called between the preparations and the two.</param>
-    public void OneOfEach(int width, int height, Action? ready = null)
+    public void OneOfEach(BenchSize size, Action? ready = null)
     {
         using Workspace memory = new(model.Backend);
-        Tensor latents = memory.Rent(DType.F32, 1, model.Folder.Vae.LatentChannels, height / model.Folder.Vae.ScaleFactor, width / model.Folder.Vae.ScaleFactor);
-        DenoisingSession session = Session(width, height);
+        Tensor latents = OneLatent(size, memory);
+        DenoisingSession session = Session(size);
         ready?.Invoke();
         session.Run(0, "", CancellationToken.None);
-        model.Backend.CopyRows(Rows(session.Latents), Rows(latents));
+        model.Backend.CopyRows(Rows(session.Latents.Slice(0, 1)), Rows(latents));
         Decode(latents, memory);
         model.Backend.Synchronize();
     }
@@ -119,7 +117,7 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
     }
 
     /// <summary>The most device memory held in a run, with the text encoder on the device all the time, and without it while denoising.</summary>
-    public void PeakMemory(int width, int height)
+    public void PeakMemory(BenchSize size)
     {
         if (backend is not CudaBackend cuda)
         {
@@ -136,8 +134,8 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
             }
 
             cuda.Memory.ResetPeak();
-            OneOfEach(width, height);
-            measurements.Add(resident ? "peak_memory" : "peak_memory_low", $"{width}x{height}", "GB", cuda.Memory.PeakBytes / 1e9);
+            OneOfEach(size);
+            measurements.Add(resident ? "peak_memory" : "peak_memory_low", $"{size}", "GB", cuda.Memory.PeakBytes / 1e9);
         }
     }
 
@@ -150,17 +148,25 @@ internal sealed class EngineBench(LoadedModel model, IBackend backend, Measureme
 
     private static Tensor Rows(Tensor tensor) => tensor.Reshape(tensor.RowCount, tensor.RowLength);
 
-    private DenoisingSession Session(int width, int height)
+    private Tensor OneLatent(BenchSize size, Workspace memory)
     {
         int factor = model.Folder.Vae.ScaleFactor;
-        GenerationRequest request = new([""]) { Width = width, Height = height, Steps = Steps, Guidance = 0, ImagesPerPrompt = 1 };
+        return memory.Rent(DType.F32, 1, model.Folder.Vae.LatentChannels, size.Height / factor, size.Width / factor);
+    }
+
+    private DenoisingSession Session(BenchSize size)
+    {
+        int factor = model.Folder.Vae.ScaleFactor;
+        GenerationRequest request = new([""]) { Width = size.Width, Height = size.Height, Steps = Steps, Guidance = 0, ImagesPerPrompt = size.Images };
         GenerationPlan plan = new(request, model);
         NoiseSchedule schedule = plan.Schedule();
         float[] times = [.. Enumerable.Range(0, schedule.Steps).Select(schedule.ModelTime)];
+        int[] tokens = [.. Enumerable.Repeat(TextTokens, size.Images)];
         DenoisingSession session = model.Session(
-            new SessionKey(1, height / factor, width / factor, [TextTokens], [.. schedule.Sigmas], times, 0, 0), model.Memory(plan).TransformerBytes);
+            new SessionKey(size.Images, size.Height / factor, size.Width / factor, tokens, [.. schedule.Sigmas], times, 0, 0), model.Memory(plan).TransformerBytes);
         Shape embeds = new(TextTokens, model.Folder.Transformer.TextDim);
-        session.SetPrompts([new HostTensor(Noise(embeds), embeds)]);
+        HostTensor prompt = new(Noise(embeds), embeds);
+        session.SetPrompts([.. Enumerable.Repeat(prompt, size.Images)]);
         Reset(session);
         return session;
     }

@@ -45,6 +45,17 @@ internal sealed class ZImageTransformer
         layers = Blocks("layers", config.LayerCount, true);
         finalLayer = new FinalLayer("all_final_layer.2-1", config, weights, backend);
         ropeEmbedder = new RopeEmbedder(config.RopeTheta, config.AxesDims, config.AxesLens);
+        for (int i = 0; i < config.AllPatchSize.Count; i++)
+        {
+            // Other patch sizes have an embedder and a final layer of their own, which the pipeline never asks for.
+            (int patch, int frames) = (config.AllPatchSize[i], config.AllFramePatchSize[i]);
+            if ((patch, frames) != (ZImageTransformerConfig.PatchSize, ZImageTransformerConfig.FramePatchSize))
+            {
+                weights.Ignore($"all_x_embedder.{patch}-{frames}.");
+                weights.Ignore($"all_final_layer.{patch}-{frames}.");
+            }
+        }
+
         if (config.SiglipDim is not null)
         {
             // Omni checkpoints carry a picture branch that text-to-image never evaluates.

@@ -27,7 +27,7 @@ internal sealed class LoadedModel : IDisposable
         {
             ModelFolder folder = ModelFolder.Open(path, options.TransformerFile);
             Folder = folder;
-            List<string> warnings = [];
+            List<string> warnings = [.. folder.Warnings];
             bool allow = options.AllowUnknownTensors;
             tokenizer = LoadTokenizer(folder, options.TokenizerFolder, warnings);
             cancellation.ThrowIfCancellationRequested();

@@ -69,6 +69,9 @@ public sealed record AutoencoderKlConfig
             SampleSize = config.Int32("sample_size", 1024, 1, 65536),
             UsePostQuantConv = config.Boolean("use_post_quant_conv", true),
         };
+
+        // For other pipelines: this one decodes in the type it was loaded in, as the reference does.
+        _ = config.Boolean("force_upcast", true);
         foreach (int channels in result.BlockOutChannels)
         {
             if (channels % result.NormGroupCount != 0)

@@ -9,6 +9,7 @@ internal sealed class ConfigReader
     private const long MaxFileBytes = 64 << 20;
 
     private readonly Dictionary<string, JsonElement> fields;
+    private readonly HashSet<string> asked = new(StringComparer.Ordinal);
     private readonly string prefix;
 
     private ConfigReader(string file, string prefix, JsonElement root)
@@ -72,8 +73,19 @@ internal sealed class ConfigReader
         }
     }
 
+    /// <summary>
+    /// Keys with a value that nobody has asked for, in order; those that start with an underscore are notes about the file. Such a key may ask for an
+    /// arithmetic that the engine does not have.
+    /// </summary>
+    public IReadOnlyList<string> Unread =>
+        [.. fields.Where(pair => pair.Value.ValueKind != JsonValueKind.Null && !pair.Key.StartsWith('_') && !asked.Contains(pair.Key)).Select(pair => pair.Key).Order(StringComparer.Ordinal)];
+
     /// <summary>The value of a key; null where it is absent or null.</summary>
-    public JsonElement? Find(string key) => fields.TryGetValue(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    public JsonElement? Find(string key)
+    {
+        asked.Add(key);
+        return fields.TryGetValue(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
+    }
 
     /// <summary>Whether the key is there, with whatever value.</summary>
     public bool Has(string key) => fields.ContainsKey(key);

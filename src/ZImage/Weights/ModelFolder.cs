@@ -18,6 +18,7 @@ internal sealed class ModelFolder
         "A model folder holds text_encoder/ (config.json, *.safetensors), tokenizer/ (tokenizer.json), transformer/ (config.json, *.safetensors), "
         + "vae/ (config.json, *.safetensors) and scheduler/ (scheduler_config.json).";
 
+    private readonly List<string> warnings = [];
     private readonly string? transformerFile;
     private readonly SyntheticCheckpoint? synthetic;
 
@@ -31,9 +32,10 @@ internal sealed class ModelFolder
             throw index!.Error("_class_name", $"is '{SafetensorsHeader.Show(name)}'; expected is 'ZImagePipeline'", "This is a model of another kind.");
         }
 
+        // The text encoder's config carries much that is for training or for other models, so what is not known there tells nothing.
         TextEncoder = Qwen3Config.Read(ConfigReader.Open(InPart("text_encoder", "config.json")));
-        Vae = AutoencoderKlConfig.Read(ConfigReader.Open(InPart("vae", "config.json")));
-        Scheduler = SchedulerConfig.Read(ConfigReader.Open(InPart("scheduler", "scheduler_config.json")));
+        Vae = ReadConfig("vae", "config.json", AutoencoderKlConfig.Read);
+        Scheduler = ReadConfig("scheduler", "scheduler_config.json", SchedulerConfig.Read);
         Transformer = ReadTransformerConfig();
         IsTurbo = Names(index).Any(candidate => candidate.Contains("turbo", StringComparison.OrdinalIgnoreCase)) || Scheduler.Shift == 3.0;
         CheckParts();
@@ -75,6 +77,9 @@ internal sealed class ModelFolder
 
     /// <summary>scheduler/scheduler_config.json.</summary>
     public SchedulerConfig Scheduler { get; }
+
+    /// <summary>What the configs say that the engine does not know, as sentences.</summary>
+    public IReadOnlyList<string> Warnings => warnings;
 
     /// <summary>The folder with tokenizer.json, or vocab.json and merges.txt.</summary>
     public string TokenizerFolder => InPart("tokenizer", "");
@@ -148,11 +153,24 @@ internal sealed class ModelFolder
         string config = InPart("transformer", "config.json");
         if (File.Exists(config))
         {
-            return ZImageTransformerConfig.Read(ConfigReader.Open(config));
+            return ReadConfig("transformer", "config.json", ZImageTransformerConfig.Read);
         }
 
         using PartWeights weights = OpenTransformer();
         return ZImageTransformerConfig.Infer(weights.Tensors, weights.Location);
+    }
+
+    /// <summary>Reads a config; a key that is not known is reported, as it may ask for an arithmetic that the engine does not have.</summary>
+    private T ReadConfig<T>(string part, string file, Func<ConfigReader, T> read)
+    {
+        ConfigReader config = ConfigReader.Open(InPart(part, file));
+        T result = read(config);
+        if (config.Unread is { Count: > 0 } keys)
+        {
+            warnings.Add($"{config.File} has keys that the engine does not know and does not use: {string.Join(", ", keys.Take(20).Select(SafetensorsHeader.Show))}.");
+        }
+
+        return result;
     }
 
     private IEnumerable<string> Names(ConfigReader? index)

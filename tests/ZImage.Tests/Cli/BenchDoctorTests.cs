@@ -1,5 +1,6 @@
 using System.Text.Json;
 using NUnit.Framework;
+using ZImage.Backends.Cuda;
 using ZImage.Native;
 
 namespace ZImage.Tests.Cli;
@@ -15,10 +16,13 @@ internal sealed class BenchDoctorTests
     [TearDown]
     public void TearDown() => cli.Dispose();
 
-    [Test]
-    public async Task Bench_of_the_tiny_model_on_the_processor_measures_every_stage()
+    [TestCase("cpu")]
+    [TestCase("cuda")]
+    public async Task Bench_of_the_tiny_model_measures_every_stage(string device)
     {
-        CliOutcome outcome = await cli.RunAsync("bench", "--device", "cpu", "--size", "64x32", "--repeats", "1", "--json");
+        RequireDevice(device);
+        CliOutcome outcome = await cli.RunAsync(
+            "bench", "-m", "synthetic:tiny:0", "--device", device, "--size", "64x32", "--size", "64x32x2", "--repeats", "1", "--json");
 
         Assert.That(outcome.ExitCode, Is.Zero, outcome.Error);
         JsonElement report = outcome.Json();
@@ -26,20 +30,24 @@ internal sealed class BenchDoctorTests
         using (Assert.EnterMultipleScope())
         {
             Assert.That(report.GetProperty("schema_version").GetInt32(), Is.EqualTo(1));
-            Assert.That((report.GetProperty("model").GetString(), report.GetProperty("device").GetString()), Is.EqualTo(("synthetic:tiny:0", "cpu")));
-            Assert.That(names, Is.EqualTo(new[]
+            Assert.That(report.GetProperty("model").GetString(), Is.EqualTo("synthetic:tiny:0"));
+            Assert.That(report.GetProperty("device").GetString(), Does.StartWith(device == "cpu" ? "cpu" : "cuda:0").Or.Contain("NVIDIA"));
+            Assert.That(names.Where(name => name is not ("peak_memory" or "peak_memory_low")), Is.EqualTo(new[]
             {
-                "load", "first_picture", "prompt_to_pixels", "device_copy", "matmul", "text_encoder", "text_encoder", "forward", "evaluations_8", "vae_decode",
-                "place_transformer",
-            }));
+                "load", "first_picture", "prompt_to_pixels", "prompt_to_pixels", "device_copy", "matmul", "text_encoder", "text_encoder", "forward",
+                "evaluations_8", "vae_decode", "forward", "evaluations_8", "place_transformer",
+            }.Concat(device == "cpu" ? [] : new[] { "kernels_cold", "open_device", "kernels_warm", "open_device" })));
+            Assert.That(names.Count(name => name == "peak_memory_low"), Is.EqualTo(device == "cpu" ? 0 : 2));
             Assert.That(report.GetProperty("results").EnumerateArray().Select(result => result.GetProperty("median").GetDouble()), Has.All.GreaterThan(0));
         }
     }
 
-    [Test]
-    public async Task Bench_of_kernels_lists_operators_and_reports_compare()
+    [TestCase("cpu")]
+    [TestCase("cuda")]
+    public async Task Bench_of_kernels_lists_operators_and_reports_compare(string device)
     {
-        CliOutcome profile = await cli.RunAsync("bench", "--device", "cpu", "--size", "32x32", "--repeats", "1", "--kernels", "--json");
+        RequireDevice(device);
+        CliOutcome profile = await cli.RunAsync("bench", "-m", "synthetic:tiny:0", "--device", device, "--size", "32x32", "--repeats", "1", "--kernels", "--json");
         Assert.That(profile.ExitCode, Is.Zero, profile.Error);
         await File.WriteAllTextAsync(cli.File("a.json"), profile.Out);
 
@@ -56,12 +64,14 @@ internal sealed class BenchDoctorTests
 
     [TestCase("1024")]
     [TestCase("axb")]
+    [TestCase("64x64x0")]
+    [TestCase("1x2x3x4")]
     [TestCase("0x64")]
     public async Task Bench_refuses_what_is_no_size(string size)
     {
         CliOutcome outcome = await cli.RunAsync("bench", "--device", "cpu", "--size", size);
 
-        Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((2, $"error: --size: '{size}' is not a size such as 1024x1024\n")));
+        Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((2, $"error: --size: '{size}' is not a size such as 1024x1024 or 1024x1024x4\n")));
     }
 
     [Test]
@@ -83,6 +93,14 @@ internal sealed class BenchDoctorTests
             Assert.That(text.Error, Does.Contain("Install the NVIDIA driver"));
             Assert.That(json.Json().GetProperty("usable").GetBoolean(), Is.False);
             Assert.That(json.Json().GetProperty("libraries")[0].GetProperty("problem").GetString(), Does.Contain("Tried"));
+        }
+    }
+
+    private static void RequireDevice(string device)
+    {
+        if (device == "cuda" && !CudaDevice.TryFindUsable(out _, out string? reason))
+        {
+            Assert.Ignore(reason ?? "No usable GPU.");
         }
     }
 }

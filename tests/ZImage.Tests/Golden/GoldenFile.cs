@@ -35,6 +35,9 @@ internal sealed class GoldenFile : IDisposable
     /// <param name="parts">The path within the golden folder.</param>
     public static GoldenFile Open(params ReadOnlySpan<string> parts) => new(SafetensorsFile.Open(PathOf(parts)));
 
+    /// <summary>Opens a case that lies elsewhere.</summary>
+    public static GoldenFile OpenAt(string path) => new(SafetensorsFile.Open(path));
+
     /// <summary>Reads a JSON file of the golden folder.</summary>
     public static JsonDocument OpenJson(params ReadOnlySpan<string> parts) => JsonDocument.Parse(File.ReadAllBytes(PathOf(parts)));
 

@@ -52,6 +52,19 @@ internal sealed class ModelFolderTests
     }
 
     [Test]
+    public void Keys_that_nobody_knows_are_named_and_the_others_are_not()
+    {
+        Assert.That(ModelFolder.Open(Model).Warnings, Is.Empty);
+        folder.Write("m/transformer/config.json", Transformer.Replace("\"dim\"", "\"gated\":true,\"absent\":null,\"_diffusers_version\":\"0.40.0\",\"dim\"", StringComparison.Ordinal));
+        folder.Write("m/scheduler/scheduler_config.json", """{"shift":6.0,"use_flow_sigmas":true,"order":2}""");
+        Assert.That(ModelFolder.Open(Model).Warnings, Is.EqualTo(new[]
+        {
+            $"{folder.At("m", "scheduler", "scheduler_config.json")} has keys that the engine does not know and does not use: order, use_flow_sigmas.",
+            $"{folder.At("m", "transformer", "config.json")} has keys that the engine does not know and does not use: gated.",
+        }));
+    }
+
+    [Test]
     public void Folder_without_model_index_is_a_checkpoint_too()
     {
         File.Delete(folder.At("m", "model_index.json"));
