@@ -38,27 +38,29 @@ MODEL_INDEX = {
 # Width, height of the aspect buckets, and their share of the data.
 BUCKETS = [((256, 256), 0.85), ((320, 192), 0.075), ((192, 320), 0.075)]
 
+# Steps and seconds: a training stage ends at whichever comes first, and its learning rate has come down by then.
 FULL = {
     "transformer": TRANSFORMER, "text_encoder": TEXT_ENCODER, "vae_model": VAE,
-    "data": {"scenes": 280_000, "processes": 0},
+    "data": {"scenes": 180_000, "processes": 0},
     "vae": {
-        "phases": [{"crop": 128, "batch": 256, "steps": 2600}, {"crop": 0, "batch": 64, "steps": 600}],
-        "lr": 1.5e-3, "kl": 3e-4, "noise": 0.05, "gradient": 0.5, "square": 1.0, "ema": 0.998, "text_crops": 0.6,
-        "measured": 512,
+        # The sizes of the batches are none of the pictures' own sizes at any level: the compiler takes equal numbers for the same thing.
+        "phases": [{"crop": 128, "batch": 80, "small_batch": 80, "steps": 2200}, {"crop": 0, "batch": 20, "small_batch": 80, "steps": 900}],
+        "seconds": 110, "pictures": 24_000, "lr": 1.5e-3, "warmup": 50, "kl": 3e-4, "noise": 0.05, "gradient": 0.5, "square": 1.0,
+        "ema": 0.995, "text_crops": 0.6, "measured": 500,
     },
-    "latents": {"batch": 512},
+    "latents": {"batch": 480, "seconds": 45},
     "flow": {
         "muon_lr": 0.02, "adam_lr": 2e-3, "embed_lr": 6e-3, "momentum": 0.95, "shift": 3.0, "uniform": 0.1, "drop": 0.1, "ema": 0.998,
-        "text_weight": 1.5, "aux": 0.1, "aux_layer": 4, "warmup": 150,
-        "low": {"batch": 1024, "steps": 2400, "decay_to": 1.0, "stretch": 2.0},
-        "native": {"batch": 512, "steps": 4600, "decay_from": 0.35, "stretch": 1.0, "probe_every": 1500},
+        "text_weight": 1.5, "aux": 0.1, "aux_layer": 4,
+        "low": {"batch": 480, "steps": 3600, "seconds": 105, "warmup": 100, "decay_from": 1.0, "stretch": 2.0},
+        "native": {"batch": 240, "steps": 7200, "seconds": 235, "warmup": 20, "decay_from": 0.4, "stretch": 1.0, "probe_at": 0.5},
     },
     "distill": {
-        "batch": 256, "steps": 1200, "evaluations": 8, "alpha": 3.0, "lr": 1.0e-4, "muon_lr": 1.0e-3, "fake_lr": 2.0e-4,
-        "fake_muon_lr": 2.0e-3, "ca": True, "dm": True, "data_weight": 0.0, "floor": 0.05, "ema": 0.99, "warmup": 30, "fake_warmup": 40,
-        "ablation_steps": 300,
+        "batch": 208, "steps": 700, "seconds": 105, "evaluations": 8, "alpha": 3.0, "lr": 1.0e-4, "muon_lr": 1.0e-3, "fake_lr": 2.0e-4,
+        "fake_muon_lr": 2.0e-3, "ca": True, "dm": True, "data_weight": 0.0, "floor": 0.05, "ema": 0.98, "warmup": 30, "fake_warmup": 20,
+        "ablation_steps": 250, "ablation_seconds": 60,
     },
-    "evaluate": {"count": 500, "guidance": 2.0, "guidances": [0.0, 1.0, 2.0, 4.0], "batch": 250, "base_steps": 28, "steps": 8},
+    "evaluate": {"count": 500, "guidance": 2.0, "guidances": [1.0, 2.0, 4.0], "batch": 250, "base_steps": 28, "steps": 8, "probe": 64},
     "shift": 3.0,
 }
 
@@ -67,37 +69,49 @@ def _shrink(config: dict, scenes: int, batch: float, steps: dict) -> dict:
     c = copy.deepcopy(config)
     c["data"]["scenes"] = scenes
     for phase, count in zip(c["vae"]["phases"], steps["vae"]):
-        phase.update(steps=count, batch=max(4, int(phase["batch"] * batch)))
+        phase.update(steps=count, batch=max(2, int(phase["batch"] * batch)), small_batch=max(2, int(phase["small_batch"] * batch)))
     for name in ("low", "native"):
-        c["flow"][name].update(steps=steps[name], batch=max(4, int(c["flow"][name]["batch"] * batch)))
-    c["flow"]["native"]["probe_every"] = max(2, steps["native"] // 2)
-    c["flow"]["warmup"] = 5
+        c["flow"][name].update(steps=steps[name], batch=max(4, int(c["flow"][name]["batch"] * batch)), warmup=5)
+    c["vae"].update(pictures=min(c["vae"]["pictures"], scenes // 2), warmup=5)
     c["distill"].update(steps=steps["distill"], ablation_steps=max(2, steps["distill"] // 2), warmup=2, fake_warmup=2,
                         batch=max(4, int(c["distill"]["batch"] * batch)))
     return c
 
 
 def load(name: str, scale: float = 1.0) -> dict:
-    """The settings `full`, `smoke` or `tiny`; `scale` multiplies the steps of every training stage."""
+    """The settings `full`, `smoke` or `tiny`; `scale` multiplies the steps and seconds of every training stage."""
     if name == "smoke":
-        c = _shrink(FULL, 12_000, 1.0, {"vae": (60, 30), "low": 60, "native": 60, "distill": 20})
+        c = _shrink(FULL, 12_000, 1.0, {"vae": (60, 30), "low": 60, "native": 60, "distill": 30})
         c["evaluate"].update(count=64, guidances=[2.0])
         return c
     if name == "tiny":
-        c = _shrink(FULL, 96, 0.02, {"vae": (3, 2), "low": 3, "native": 4, "distill": 3})
-        c["vae"]["measured"] = 8
-        c["vae_model"].update(block_out_channels=[16, 16, 32, 32])
-        c["transformer"].update(n_layers=3)
+        c = _shrink(FULL, 96, 0.02, {"vae": (2, 2), "low": 3, "native": 3, "distill": 4})
+        c["vae"]["measured"] = 4
+        c["vae_model"].update(block_out_channels=[16, 16, 16, 32])
+        c["transformer"].update(n_layers=2)
         c["flow"]["aux_layer"] = 1
         c["text_encoder"].update(num_hidden_layers=2, layer_types=["full_attention"] * 2)
-        c["latents"]["batch"] = 32
-        c["evaluate"].update(count=6, guidances=[2.0], batch=6, base_steps=3)
+        c["latents"]["batch"] = 16
+        c["evaluate"].update(count=6, guidances=[1.0, 2.0], batch=6, base_steps=2, steps=2, probe=4)
         return c
     c = copy.deepcopy(FULL)
     if scale != 1.0:
         for part in (*c["vae"]["phases"], c["flow"]["low"], c["flow"]["native"], c["distill"]):
             part["steps"] = max(1, round(part["steps"] * scale))
+        for part in training_parts(c).values():
+            part["seconds"] = part["seconds"] * scale
     return c
+
+
+def training_parts(c: dict) -> dict[str, dict]:
+    """The settings of each training stage, by its name."""
+    return {"vae": c["vae"], "flow_low": c["flow"]["low"], "flow_native": c["flow"]["native"], "distill": c["distill"]}
+
+
+def lift_steps(c: dict) -> None:
+    """Leaves the end of every training stage to its seconds."""
+    for part in (*c["vae"]["phases"], c["flow"]["low"], c["flow"]["native"], c["distill"]):
+        part["steps"] *= 1000
 
 
 def override(config: dict, change: str) -> None:

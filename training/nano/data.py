@@ -21,6 +21,12 @@ class Bucket:
         self.pitch = torch.where(chars < 0, 0.0, torch.where(chars < len(vocabulary.LATIN), vocabulary.LATIN_PITCH, 1.0))
         self.has_text = chars[:, 0] >= 0
 
+    def keep(self, count: int) -> None:
+        """Drops all scenes but the first `count`."""
+        self.packed = {key: value[:count] for key, value in self.packed.items()}
+        self.tokens, self.lengths, self.lengths_cpu = self.tokens[:count], self.lengths[:count], self.lengths_cpu[:count]
+        self.pitch, self.has_text, self.count = self.pitch[:count], self.has_text[:count], min(count, self.count)
+
     def render(self, index: torch.Tensor, width: int, height: int, rng: torch.Generator) -> torch.Tensor:
         """Pictures in [-1, 1] with fresh jitter."""
         seeds = torch.randint(2**62, (len(index),), generator=rng, device=self.device)
@@ -100,7 +106,10 @@ class Pool:
         self.empty_ids = state["empty"].to(self.device)
         self.empty_length = len(self.empty_ids)
         self.buckets = [Bucket(self, *entry["size"], entry["packed"], entry["tokens"], entry["lengths"]) for entry in state["buckets"]]
-        self.total = sum(bucket.count for bucket in self.buckets)
+
+    @property
+    def total(self) -> int:
+        return sum(bucket.count for bucket in self.buckets)
 
     def empty(self, count: int, length: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """The empty caption's ids, padded, and its length."""

@@ -9,13 +9,14 @@ Backward simulation costs nothing extra: each item of the rolling batch stands a
 generator's evaluation that is trained also moves the item to its next step."""
 
 import copy
+import math
 import pathlib
 
 import torch
 
 from . import flow, sampler, store
 from .ops import autocast, generator
-from .optim import Average, Optimizer
+from .optim import Average, Clock, Optimizer
 
 
 class Rollout:
@@ -67,8 +68,8 @@ class Distiller:
         self.levels = sampler.sigmas(c["evaluations"], self.shift).to(self.device)
         self.rollouts, self.weights = self.make_rollouts()
         with torch.no_grad(), autocast(self.device):
-            ids, lengths = pool.empty(1)
-            self.empty = self.teacher.embed_text(self.encoder(ids), lengths)
+            ids, lengths = pool.empty(2)  # two, since the compiler takes a size of one for a case of its own
+            self.empty = self.teacher.embed_text(self.encoder(ids), lengths)[:1]
 
     def make_rollouts(self) -> tuple[list, torch.Tensor]:
         rollouts, weights = [], []
@@ -138,7 +139,7 @@ class Distiller:
         xt, noise = self.noised(x, level)
         return (self.velocity(self.student, xt, level, text) - (x - noise)).pow(2).mean()
 
-    def step(self, number: int, latents: list | None) -> dict:
+    def step(self, number: int, progress: float, latents: list | None) -> dict:
         c = self.c
         choice = int(torch.multinomial(self.weights, 1, generator=self.rng_cpu))
         r = self.rollouts[choice]
@@ -155,34 +156,47 @@ class Distiller:
         if trained:
             move, values = self.direction(x.detach(), level, text)
             loss = -(x * move).mean()
+            values["loss"] = loss.detach()
             if c["data_weight"] and latents is not None:
                 loss = loss + c["data_weight"] * self.data_loss(r, level, text, latents)
             loss.backward()
-            scale = rise * min(1.0, 2 * (1 - number / c["steps"]))
+            scale = rise * min(1.0, 2 * (1 - progress))
             self.optimizer.lr(scale)
             self.optimizer.step()
             self.average.update()
         if c["dm"]:
-            values["fake"] = self.fake_step(x.detach(), text)
+            values["fake"] = self.fake_step(x.detach(), text).detach()
         values["deviation"] = x.detach().std()
         r.advance(r.x + (level - following)[:, None, None, None] * v.detach())
         return values
 
-    def run(self, name: str, steps: int, out: pathlib.Path, latents: list | None = None, probe=None, snapshots: tuple = ()) -> dict:
-        """Trains; returns the averaged weights after each of `snapshots` and at the end ("last")."""
+    def run(self, name: str, steps: int, seconds: float, out: pathlib.Path, latents: list | None = None, probe=None,
+            snapshots: tuple = ()) -> dict:
+        """Trains; returns the averaged weights after each of `snapshots` and at the end ("last"). Numbers that are not finite, or outputs
+        whose spread has doubled, stop it; then "last" is the last average that was good."""
+        clock = Clock(steps, seconds)
         log = store.Log(out / "log" / f"{name}.jsonl", name)
-        kept = {}
-        self.c["steps"] = steps
-        for number in range(steps):
-            values = self.step(number, latents)
+        kept, good, first = {}, self.average.state(), None
+        while (progress := clock.progress()) < 1:
+            values = self.step(clock.step, progress, latents)
             log.add(self.c["batch"])
-            last = number + 1 == steps
-            if log.due() or last or number == 2 * steps // 3:
-                log.line(step=number + 1, steps=steps, **{k: float(v) for k, v in values.items()})
-            if number + 1 in snapshots:
-                kept[number + 1] = self.average.state()
-            if last and probe:
-                with self.average.swapped():
-                    log.line(step=number + 1, **probe(self.encoder, self.student))
+            clock.step += 1
+            if log.due() or clock.step == 1 or clock.step % 25 == 0:
+                numbers = {key: float(value) for key, value in values.items()}
+                first = first or numbers["deviation"]
+                if not all(math.isfinite(value) for value in numbers.values()) or numbers["deviation"] > 2 * first:
+                    log.line(step=clock.step, stopped=True, **numbers)
+                    self.average.restore(good)
+                    break
+                if clock.step % 25 == 0:
+                    good = self.average.state()
+                if log.due() or clock.step == 1:
+                    log.line(step=clock.step, progress=progress, **numbers)
+            if clock.step in snapshots:
+                kept[clock.step] = self.average.state()
         kept["last"] = self.average.state()
+        log.line(step=clock.step, finished=True)
+        if probe:
+            with self.average.swapped():
+                log.line(step=clock.step, **probe(self.encoder, self.student))
         return kept

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .ops import attention, rms_norm, rotate_pairs
+from .ops import attention, compiled_copy, rms_norm, rotate_pairs, vary
 
 MULTIPLE = 32
 ADALN_WIDTH = 256
@@ -37,13 +37,6 @@ class Attention(nn.Module):
         self.norm_q = Norm(dim // heads, 1e-5)
         self.norm_k = Norm(dim // heads, 1e-5)
 
-    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        q = rotate_pairs(self.norm_q(self.to_q(x).unflatten(-1, (self.heads, -1))), cos, sin)
-        k = rotate_pairs(self.norm_k(self.to_k(x).unflatten(-1, (self.heads, -1))), cos, sin)
-        v = self.to_v(x).unflatten(-1, (self.heads, -1))
-        out = attention(q.transpose(1, 2), k.transpose(1, 2), v.to(q.dtype).transpose(1, 2))
-        return self.to_out[0](out.transpose(1, 2).flatten(2))
-
 
 class FeedForward(nn.Module):
     def __init__(self, dim: int):
@@ -53,8 +46,39 @@ class FeedForward(nn.Module):
         self.w2 = nn.Linear(hidden, dim, bias=False)
         self.w3 = nn.Linear(dim, hidden, bias=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.w2(F.silu(self.w1(x)) * self.w3(x))
+
+def feed_forward(x: torch.Tensor, w1: torch.Tensor, w2: torch.Tensor, w3: torch.Tensor) -> torch.Tensor:
+    """SwiGLU. The hidden width is filled up with zeros to a multiple of 16, which changes no result: a width such as 682 has no
+    aligned rows in bfloat16, and the GPU's matrix units would be left to their slowest kernels."""
+    extra = -w1.shape[0] % 16
+    if extra:
+        w1, w3, w2 = F.pad(w1, (0, 0, 0, extra)), F.pad(w3, (0, 0, 0, extra)), F.pad(w2, (0, extra))
+    return F.linear(F.silu(F.linear(x, w1)) * F.linear(x, w3), w2)
+
+
+def attend(x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, heads: int, wq: torch.Tensor, wk: torch.Tensor, wv: torch.Tensor,
+           wo: torch.Tensor, norm_q: torch.Tensor, norm_k: torch.Tensor) -> torch.Tensor:
+    q = rotate_pairs(rms_norm(F.linear(x, wq).unflatten(-1, (heads, -1)), norm_q, 1e-5), cos, sin)
+    k = rotate_pairs(rms_norm(F.linear(x, wk).unflatten(-1, (heads, -1)), norm_k, 1e-5), cos, sin)
+    v = F.linear(x, wv).unflatten(-1, (heads, -1))
+    out = attention(q.transpose(1, 2), k.transpose(1, 2), v.to(q.dtype).transpose(1, 2))
+    return F.linear(out.transpose(1, 2).flatten(2), wo)
+
+
+def plain_block(x, cos, sin, temb, heads: int, eps: float, attention_weights, ffn_weights, n1, n2, f1, f2, modulation):
+    x = x + rms_norm(attend(rms_norm(x, n1, eps), cos, sin, heads, *attention_weights), n2, eps)
+    return x + rms_norm(feed_forward(rms_norm(x, f1, eps), *ffn_weights), f2, eps)
+
+
+def modulated_block(x, cos, sin, temb, heads: int, eps: float, attention_weights, ffn_weights, n1, n2, f1, f2, modulation):
+    scale_a, gate_a, scale_f, gate_f = F.linear(temb, *modulation).unsqueeze(1).chunk(4, 2)
+    out = attend(rms_norm(x, n1, eps) * (1 + scale_a), cos, sin, heads, *attention_weights)
+    x = x + gate_a.tanh() * rms_norm(out, n2, eps)
+    out = feed_forward(rms_norm(x, f1, eps) * (1 + scale_f), *ffn_weights)
+    return x + gate_f.tanh() * rms_norm(out, f2, eps)
+
+
+_COMPILED: dict = {}
 
 
 class Block(nn.Module):
@@ -68,19 +92,26 @@ class Block(nn.Module):
         self.attention_norm2 = Norm(dim, eps)
         self.ffn_norm1 = Norm(dim, eps)
         self.ffn_norm2 = Norm(dim, eps)
-        self.modulated = modulated
+        self.heads, self.eps, self.modulated, self.compiled = heads, eps, modulated, False
         if modulated:
             self.adaLN_modulation = nn.ModuleList([nn.Linear(min(dim, ADALN_WIDTH), 4 * dim)])
 
     def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, temb: torch.Tensor | None) -> torch.Tensor:
-        if not self.modulated:
-            x = x + self.attention_norm2(self.attention(self.attention_norm1(x), cos, sin))
-            return x + self.ffn_norm2(self.feed_forward(self.ffn_norm1(x)))
-        scale_a, gate_a, scale_f, gate_f = self.adaLN_modulation[0](temb).unsqueeze(1).chunk(4, 2)
-        out = self.attention(self.attention_norm1(x) * (1 + scale_a), cos, sin)
-        x = x + gate_a.tanh() * self.attention_norm2(out)
-        out = self.feed_forward(self.ffn_norm1(x) * (1 + scale_f))
-        return x + gate_f.tanh() * self.ffn_norm2(out)
+        a, f = self.attention, self.feed_forward
+        modulation = (self.adaLN_modulation[0].weight, self.adaLN_modulation[0].bias) if self.modulated else None
+        function = modulated_block if self.modulated else plain_block
+        if self.compiled:
+            # The weights are arguments, so that one compilation serves every block of every network.
+            key = (self.modulated, torch.is_grad_enabled())
+            if key not in _COMPILED:
+                _COMPILED[key] = compiled_copy(function, "train" if key[1] else "frozen")
+            function = _COMPILED[key]
+            x, cos, sin = vary(x, 0, 1), vary(cos, 0), vary(sin, 0)
+            temb = None if temb is None else vary(temb, 0)
+        return function(x, cos, sin, temb, self.heads, self.eps,
+                        (a.to_q.weight, a.to_k.weight, a.to_v.weight, a.to_out[0].weight, a.norm_q.weight, a.norm_k.weight),
+                        (f.w1.weight, f.w2.weight, f.w3.weight), self.attention_norm1.weight, self.attention_norm2.weight,
+                        self.ffn_norm1.weight, self.ffn_norm2.weight, modulation)
 
 
 class TimeEmbedder(nn.Module):
@@ -207,6 +238,5 @@ class Transformer(nn.Module):
         return x if tap is None else (x, tapped)
 
     def compile_blocks(self) -> None:
-        """One compilation serves all blocks of a kind and all lengths."""
         for block in [*self.noise_refiner, *self.context_refiner, *self.layers]:
-            block.compile(dynamic=True)
+            block.compiled = True

@@ -4,8 +4,9 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
-from .ops import attention, rms_norm, rotate_halves
+from .ops import attention, compiled_copy, rms_norm, rotate_halves, vary
 
 
 class Norm(nn.Module):
@@ -29,16 +30,6 @@ class SelfAttention(nn.Module):
         self.q_norm = Norm(self.width, c["rms_norm_eps"])
         self.k_norm = Norm(self.width, c["rms_norm_eps"])
 
-    def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        q = self.q_norm(self.q_proj(x).unflatten(-1, (self.heads, self.width)))
-        k = self.k_norm(self.k_proj(x).unflatten(-1, (self.kv_heads, self.width)))
-        v = self.v_proj(x).unflatten(-1, (self.kv_heads, self.width))
-        groups = self.heads // self.kv_heads
-        q = rotate_halves(q, cos, sin).transpose(1, 2)
-        k = rotate_halves(k, cos, sin).transpose(1, 2).repeat_interleave(groups, 1)
-        v = v.transpose(1, 2).repeat_interleave(groups, 1)
-        return self.o_proj(attention(q, k, v.to(q.dtype), causal=True).transpose(1, 2).flatten(2))
-
 
 class Mlp(nn.Module):
     def __init__(self, c: dict):
@@ -47,8 +38,19 @@ class Mlp(nn.Module):
         self.up_proj = nn.Linear(c["hidden_size"], c["intermediate_size"], bias=False)
         self.down_proj = nn.Linear(c["intermediate_size"], c["hidden_size"], bias=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.down_proj(nn.functional.silu(self.gate_proj(x)) * self.up_proj(x))
+
+def layer_math(x, cos, sin, heads: int, kv_heads: int, eps: float, norm1, norm2, wq, wk, wv, wo, norm_q, norm_k, gate, up, down):
+    y = rms_norm(x, norm1, eps)
+    q = rotate_halves(rms_norm(F.linear(y, wq).unflatten(-1, (heads, -1)), norm_q, eps), cos, sin).transpose(1, 2)
+    k = rotate_halves(rms_norm(F.linear(y, wk).unflatten(-1, (kv_heads, -1)), norm_k, eps), cos, sin).transpose(1, 2)
+    v = F.linear(y, wv).unflatten(-1, (kv_heads, -1)).transpose(1, 2)
+    k, v = k.repeat_interleave(heads // kv_heads, 1), v.repeat_interleave(heads // kv_heads, 1)
+    x = x + F.linear(attention(q, k, v.to(q.dtype), causal=True).transpose(1, 2).flatten(2), wo)
+    y = rms_norm(x, norm2, eps)
+    return x + F.linear(F.silu(F.linear(y, gate)) * F.linear(y, up), down)
+
+
+_COMPILED: dict = {}
 
 
 class Layer(nn.Module):
@@ -58,10 +60,16 @@ class Layer(nn.Module):
         self.mlp = Mlp(c)
         self.input_layernorm = Norm(c["hidden_size"], c["rms_norm_eps"])
         self.post_attention_layernorm = Norm(c["hidden_size"], c["rms_norm_eps"])
+        self.compiled = False
 
     def forward(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin)
-        return x + self.mlp(self.post_attention_layernorm(x))
+        a, m, function = self.self_attn, self.mlp, layer_math
+        if self.compiled and torch.is_grad_enabled():
+            function = _COMPILED.setdefault("train", _COMPILED.get("train") or compiled_copy(layer_math, "train"))
+            x, cos, sin = vary(x, 0, 1), vary(cos, 0), vary(sin, 0)
+        return function(x, cos, sin, a.heads, a.kv_heads, a.q_norm.eps, self.input_layernorm.weight, self.post_attention_layernorm.weight,
+                        a.q_proj.weight, a.k_proj.weight, a.v_proj.weight, a.o_proj.weight, a.q_norm.weight, a.k_norm.weight,
+                        m.gate_proj.weight, m.up_proj.weight, m.down_proj.weight)
 
 
 class Qwen3Encoder(nn.Module):
@@ -96,3 +104,7 @@ class Qwen3Encoder(nn.Module):
         for layer in self.layers[:-1]:
             x = layer(x, cos, sin)
         return x
+
+    def compile_layers(self) -> None:
+        for layer in self.layers:
+            layer.compiled = True

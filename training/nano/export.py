@@ -29,12 +29,10 @@ def write_transformer(path: pathlib.Path, c: dict, state: dict) -> None:
     store.write_json(path / "config.json", c["transformer"])
 
 
-def export(c: dict, out: pathlib.Path, vocabulary: int) -> dict:
-    """Writes out/models/nano and out/models/nano-base from the stages' results."""
-    nano, base = out / "models" / "nano", out / "models" / "nano-base"
-    for path in (nano, base):
-        shutil.rmtree(path, ignore_errors=True)
-        path.mkdir(parents=True)
+def shared(c: dict, out: pathlib.Path, vocabulary: int) -> dict:
+    """The parts that both transformers share, in out/models/nano; returns the base's averaged weights."""
+    nano = out / "models" / "nano"
+    shutil.rmtree(nano, ignore_errors=True)
     state = store.load_state(out / "flow_native.pt")["average"]
     text_config = {**c["text_encoder"], "vocab_size": vocabulary}
     model = encoder.Qwen3Encoder(text_config)
@@ -44,17 +42,44 @@ def export(c: dict, out: pathlib.Path, vocabulary: int) -> dict:
     store.write(nano / "vae" / "diffusion_pytorch_model.safetensors", narrow(store.read(out / "vae.safetensors")))
     store.write_json(nano / "vae" / "config.json", store.read_json(out / "vae.json")["config"])
     shutil.copytree(out / "tokenizer", nano / "tokenizer")
-    for path in (nano, base):
-        store.write_json(path / "scheduler" / "scheduler_config.json", {**settings.SCHEDULER, "shift": c["shift"]})
-        store.write_json(path / "model_index.json", settings.MODEL_INDEX)
-    write_transformer(base / "transformer", c, state["transformer"])
-    write_transformer(nano / "transformer", c, store.load_state(out / "distill.pt")["last"])
-    sizes = {"nano": folder_bytes(nano), "nano-base": folder_bytes(base)}
+    store.write_json(nano / "scheduler" / "scheduler_config.json", {**settings.SCHEDULER, "shift": c["shift"]})
+    write_index(nano, {"steps": c["distill"]["evaluations"], "guidance": 0.0})
+    return state
+
+
+def write_index(folder: pathlib.Path, own: dict) -> None:
+    """model_index.json; `_zimage` holds what the engine takes where a request does not say. The size is the VAE's sample_size."""
+    store.write_json(folder / "model_index.json", {**settings.MODEL_INDEX, "_zimage": own})
+
+
+def base(c: dict, out: pathlib.Path, vocabulary: int) -> None:
+    """The shared parts and out/models/nano-base, from the native stage's result."""
+    state, folder = shared(c, out, vocabulary), out / "models" / "nano-base"
+    shutil.rmtree(folder, ignore_errors=True)
+    write_transformer(folder / "transformer", c, state["transformer"])
+    base_index(c, out, c["evaluate"]["guidance"])
+    sizes(out)
+
+
+def base_index(c: dict, out: pathlib.Path, guidance: float) -> None:
+    write_index(out / "models" / "nano-base", {"shared_parts": "nano", "steps": c["evaluate"]["base_steps"], "guidance": guidance})
+
+
+def nano(c: dict, out: pathlib.Path) -> None:
+    """nano's own transformer, from the distillation's result."""
+    write_transformer(out / "models" / "nano" / "transformer", c, store.load_state(out / "distill.pt")["last"])
+    store.write_json(out / "result" / "export.json", sizes(out))
+
+
+def sizes(out: pathlib.Path) -> dict:
+    """Bytes of every folder; an error where a checkpoint is too large."""
+    nano, found = out / "models" / "nano", {}
+    for folder in sorted((out / "models").iterdir()):
+        found[folder.name] = folder_bytes(folder)
     for part in sorted(nano.iterdir()):
-        sizes[f"nano/{part.name}"] = folder_bytes(part) if part.is_dir() else part.stat().st_size
-    sizes["total"] = sizes["nano"] + sizes["nano-base"]
-    print(f"[export] bytes {sizes}", flush=True)
-    if sizes["nano"] > NANO_LIMIT or sizes["total"] > BOTH_LIMIT:
-        raise ValueError(f"The checkpoint is too large: nano {sizes['nano']} of {NANO_LIMIT}, both {sizes['total']} of {BOTH_LIMIT} bytes.")
-    store.write_json(out / "result" / "export.json", sizes)
-    return sizes
+        found[f"nano/{part.name}"] = folder_bytes(part) if part.is_dir() else part.stat().st_size
+    found["total"] = folder_bytes(out / "models")
+    print(f"[export] bytes {found}", flush=True)
+    if found["nano"] > NANO_LIMIT or found["total"] > BOTH_LIMIT:
+        raise ValueError(f"The checkpoint is too large: nano {found['nano']} of {NANO_LIMIT}, both {found['total']} of {BOTH_LIMIT} bytes.")
+    return found

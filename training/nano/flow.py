@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from . import dit, encoder, store
 from .ops import autocast, generator, seed_everything
-from .optim import Average, Optimizer, trapezoid
+from .optim import Average, Clock, Optimizer, trapezoid
 
 
 class Heads(nn.Module):
@@ -17,15 +17,16 @@ class Heads(nn.Module):
 
     def __init__(self, dim: int, sizes: tuple[int, ...]):
         super().__init__()
+        self.sizes = sizes
         self.norm = nn.LayerNorm(dim)
-        self.outs = nn.ModuleList(nn.Linear(dim, size) for size in sizes)
+        self.out = nn.Linear(dim, -(-sum(sizes) // 16) * 16)
 
     def loss(self, tokens: torch.Tensor, labels: list[torch.Tensor]) -> torch.Tensor:
         """labels: (batch, tokens) class per token, 0 where nothing is; those count a twentieth."""
-        x, total = self.norm(tokens.float()), 0.0
-        for out, label in zip(self.outs, labels):
+        read, total = self.out(self.norm(tokens)).float().flatten(0, 1), 0.0
+        for part, label in zip(read[:, : sum(self.sizes)].split(self.sizes, 1), labels):
             weight = (label > 0).float() * 0.95 + 0.05
-            entropy = F.cross_entropy(out(x).float().flatten(0, 1), label.flatten(), reduction="none")
+            entropy = F.cross_entropy(part, label.flatten(), reduction="none")
             total = total + (entropy * weight.flatten()).sum() / weight.sum()
         return total
 
@@ -39,12 +40,14 @@ def noise_levels(count: int, shift: float, uniform: float, rng: torch.Generator,
     return torch.where(chosen, even, shifted).clamp(1e-4, 1.0)
 
 
-def batches(pool, size: int, drop: float, rng: torch.Generator):
+def batches(pool, latents: list, size: int, drop: float, rng: torch.Generator):
     """Endless batches (bucket, padded length, items, which caption, text dropped?) of one size and one padded length each.
     Items without their text go where the empty caption's length belongs, as the sampler runs them."""
     while True:
         plan = []
-        for bucket in pool.buckets:
+        for bucket, encoded in zip(pool.buckets, latents):
+            if encoded is None:
+                continue
             pick = torch.randint(bucket.lengths.shape[1], (bucket.count,), generator=rng)
             dropped = torch.rand(bucket.count, generator=rng) < drop
             length = bucket.lengths_cpu[torch.arange(bucket.count), pick]
@@ -54,6 +57,8 @@ def batches(pool, size: int, drop: float, rng: torch.Generator):
                 members = (group == g).nonzero().flatten()
                 members = members[torch.randperm(len(members), generator=rng)]
                 short = -len(members) % size
+                if len(members) < size // 4:
+                    continue  # too few to be worth a batch; another round draws other captions
                 if short and len(members) >= size and short > size // 2:
                     members = members[: len(members) - (size - short)]
                 elif short:
@@ -76,6 +81,7 @@ class Trainer:
         self.heads = Heads(config["transformer"]["dim"], pool.label_sizes).to(self.device)
         if compiled:
             self.transformer.compile_blocks()
+            self.encoder.compile_layers()
         self.modules = {"text_encoder": self.encoder, "transformer": self.transformer, "heads": self.heads}
         last = f"layers.{config['text_encoder']['num_hidden_layers'] - 1}."
         for name, parameter in self.encoder.named_parameters():
@@ -103,14 +109,17 @@ class Trainer:
         flow = (error * weight).sum() / weight.sum()
         return flow, aux, error
 
-    def run(self, stage: str, latents: list, out: pathlib.Path, seed: int, probe=None) -> None:
+    def run(self, stage: str, latents: list, out: pathlib.Path, seed: int, seconds: float, probe=None) -> None:
         c, s = self.c, self.c[stage]
+        clock = Clock(s["steps"], seconds)
         rng_cpu, rng = generator(seed), generator(seed + 1, self.device)
         log = store.Log(out / "log" / f"flow_{stage}.jsonl", f"flow_{stage}")
         where = {id(bucket): x for bucket, x in zip(self.pool.buckets, latents)}
-        source = batches(self.pool, s["batch"], c["drop"], rng_cpu)
-        for step in range(s["steps"]):
-            scale = trapezoid(step, s["steps"], c["warmup"] if stage == "low" else 20, s.get("decay_from", 1.0))
+        source = batches(self.pool, latents, s["batch"], c["drop"], rng_cpu)
+        probe_at = s["probe_at"] if probe else 2.0
+        flow, aux, error, scale = None, None, None, 0.0
+        while (progress := clock.progress()) < 1:
+            scale = trapezoid(clock.step, progress, s["warmup"], s["decay_from"])
             self.optimizer.lr(scale)
             bucket, length, items, pick, dropped = next(source)
             flow, aux, error = self.loss(bucket, where[id(bucket)], length, items, pick, dropped, s["stretch"], rng)
@@ -119,14 +128,20 @@ class Trainer:
             for average in self.averages.values():
                 average.update()
             log.add(len(items))
-            last = step + 1 == s["steps"]
-            if log.due() or last or step == 2 * s["steps"] // 3:
-                log.line(step=step + 1, steps=s["steps"], loss=float(flow), plain=float(error.mean()), aux=float(aux), lr=scale)
-                if not torch.isfinite(flow):
-                    raise FloatingPointError(f"{stage}: the loss is not finite at step {step + 1}")
-            if probe and s.get("probe_every") and ((step + 1) % s["probe_every"] == 0) and not last:
+            clock.step += 1
+            if log.due() or clock.step == 1:
+                self.note(log, stage, clock.step, progress, flow, aux, error, scale)
+            if progress >= probe_at:
+                probe_at = 2.0
                 with _All(self.averages.values()):
-                    log.line(step=step + 1, **probe(self.encoder, self.transformer))
+                    log.line(step=clock.step, **probe(self.encoder, self.transformer))
+        if flow is not None:
+            self.note(log, stage, clock.step, 1.0, flow, aux, error, scale)
+
+    def note(self, log, stage: str, step: int, progress: float, flow, aux, error, scale: float) -> None:
+        log.line(step=step, progress=progress, loss=float(flow.detach()), plain=float(error.detach().mean()), aux=float(aux.detach()), lr=scale)
+        if not torch.isfinite(flow):
+            raise FloatingPointError(f"{stage}: the loss is not finite at step {step}")
 
     def save(self, path: pathlib.Path) -> None:
         state = {"live": {name: module.state_dict() for name, module in self.modules.items()},

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import types
 
 import torch
 from torch.nn import functional as F
@@ -53,12 +54,29 @@ def allow_compile(on: bool) -> bool:
     """Whether torch.compile is to be used; sets what it needs to serve all shapes of a run."""
     if not on or not HAS_COMPILE or not torch.cuda.is_available():
         return False
-    import torch._dynamo
+    from torch import _dynamo
 
     for name in ("recompile_limit", "cache_size_limit", "accumulated_recompile_limit", "accumulated_cache_size_limit"):
-        with contextlib.suppress(Exception):
-            setattr(torch._dynamo.config, name, 256)
+        with contextlib.suppress(AttributeError):
+            setattr(_dynamo.config, name, 256)
     return True
+
+
+def compiled_copy(function, tag: str):
+    """A compiled copy of a plain function with a code object of its own: what is learnt about the shapes of one copy's inputs
+    says nothing about another's."""
+    code = function.__code__.replace(co_name=f"{function.__name__}_{tag}")
+    copy = types.FunctionType(code, function.__globals__, code.co_name, function.__defaults__)
+    return torch.compile(copy)
+
+
+def vary(x: torch.Tensor, *dims: int) -> torch.Tensor:
+    """Tells the compiler that these dimensions change from call to call; all others are fixed numbers in its kernels."""
+    mark = getattr(getattr(torch, "_dynamo", None), "maybe_mark_dynamic", None)
+    if mark is not None:
+        for dim in dims:
+            mark(x, dim)
+    return x
 
 
 def seed_everything(seed: int) -> None:

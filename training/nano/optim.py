@@ -1,6 +1,7 @@
 """Muon for the matrices inside the blocks, AdamW for the rest, and the moving average of the weights."""
 
 import inspect
+import time
 
 import torch
 
@@ -15,8 +16,8 @@ def orthogonalise(x: torch.Tensor, steps: int = 5) -> torch.Tensor:
         y = y.transpose(-1, -2)
     y = y / (y.float().norm(dim=(-2, -1), keepdim=True).to(kind) + 1e-7)
     for _ in range(steps):
-        gram = y @ y.transpose(-1, -2)
-        y = a * y + (b * gram + c * (gram @ gram)) @ y
+        gram = torch.bmm(y, y.transpose(-1, -2))
+        y = torch.baddbmm(y, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), y, beta=a)
     return y.transpose(-1, -2) if tall else y
 
 
@@ -108,6 +109,9 @@ class Average:
     def state(self) -> dict[str, torch.Tensor]:
         return {name: tensor.clone() for name, tensor in zip(self.names, self.shadow)}
 
+    def restore(self, state: dict[str, torch.Tensor]) -> None:
+        self.shadow = [state[name].clone() for name in self.names]
+
     def swapped(self):
         """A context in which the module holds the averaged weights."""
         return _Swap(self)
@@ -130,8 +134,18 @@ class _Swap:
         self._swap()
 
 
-def trapezoid(step: int, steps: int, warmup: int, decay_from: float) -> float:
-    """Linear rise, plateau, then linear fall to 0 from the share `decay_from` of the steps on."""
+def trapezoid(step: int, progress: float, warmup: int, decay_from: float) -> float:
+    """Linear rise over the first steps, plateau, then linear fall to 0 from the share `decay_from` of the stage on."""
     rise = min(1.0, (step + 1) / max(1, warmup))
-    begin = decay_from * steps
-    return rise * (1.0 if step < begin else max(0.0, (steps - step) / max(1.0, steps - begin)))
+    return rise * (1.0 if progress < decay_from else max(0.0, (1 - progress) / max(1e-6, 1 - decay_from)))
+
+
+class Clock:
+    """How far a stage is, 0 to 1: by its steps or by its seconds, whichever is further. Counts the steps itself."""
+
+    def __init__(self, steps: int, seconds: float):
+        self.steps, self.seconds, self.step, self.start = steps, seconds, 0, time.monotonic()
+
+    def progress(self) -> float:
+        """Of the step to come; 1 when the stage is over."""
+        return min(1.0, max(self.step / self.steps, (time.monotonic() - self.start) / self.seconds))

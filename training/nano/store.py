@@ -1,5 +1,6 @@
 """safetensors and JSON files, and the log, without any library beyond PyTorch."""
 
+import inspect
 import json
 import os
 import pathlib
@@ -66,7 +67,8 @@ def save_state(path: pathlib.Path, state) -> None:
 
 
 def load_state(path: pathlib.Path, device="cpu"):
-    return torch.load(path, map_location=device)
+    extra = {"weights_only": False} if "weights_only" in inspect.signature(torch.load).parameters else {}
+    return torch.load(path, map_location=device, **extra)
 
 
 class Log:

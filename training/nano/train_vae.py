@@ -1,4 +1,4 @@
-"""VAE training on posters rendered on the fly: crops first, whole pictures at the end."""
+"""VAE training on a pool of rendered posters: crops first, whole pictures at the end, and whole ones of half the size all along."""
 
 import pathlib
 
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from . import store, vae
 from .ops import autocast, generator
-from .optim import Average
+from .optim import Average, Clock
 
 
 def gradients(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -25,33 +25,51 @@ def reconstruction(output: torch.Tensor, target: torch.Tensor, c: dict) -> torch
     return loss
 
 
-def crop(pixels: torch.Tensor, center: torch.Tensor, size: int, text_share: float, rng: torch.Generator) -> torch.Tensor:
-    """One window per picture, around the text for a share of them."""
-    b, channels, h, w = pixels.shape
-    device = pixels.device
-    random = torch.rand(b, 5, generator=rng, device=device)
-    place = random[:, :2]
-    near = (center + (random[:, 2:4] - 0.5) * torch.tensor([0.8, 0.3], device=device)).clamp(0, 1)
-    place = torch.where(((random[:, 4] < text_share) & (center[:, 1] > 0))[:, None], near, place)
-    x = (place[:, 0] * w - size / 2).round().long().clamp(0, w - size)
-    y = (place[:, 1] * h - size / 2).round().long().clamp(0, h - size)
-    rows = y[:, None] + torch.arange(size, device=device)
-    columns = x[:, None] + torch.arange(size, device=device)
-    item = torch.arange(b, device=device)[:, None, None]
-    return pixels.permute(0, 2, 3, 1)[item, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+class Pictures:
+    """Posters as levels 0 to 255, rendered once: the native size, and half of it."""
+
+    def __init__(self, bucket, count: int, rng: torch.Generator):
+        self.rng, self.device = rng, bucket.device
+        index = torch.randperm(bucket.count, generator=rng, device=bucket.device)[:count]
+        self.center = bucket.text_center(index)
+        self.large = self.render(bucket, index, 1)
+        self.small = self.render(bucket, index[: max(1, count // 2)], 2)
+
+    def render(self, bucket, index: torch.Tensor, shrink: int) -> torch.Tensor:
+        parts = [bucket.render(part, bucket.width // shrink, bucket.height // shrink, self.rng) for part in index.split(512)]
+        return torch.cat([part.add_(1).mul_(127.5).round_().byte().permute(0, 2, 3, 1).contiguous() for part in parts])
+
+    def chosen(self, count: int, of: int) -> torch.Tensor:
+        return torch.randint(of, (count,), generator=self.rng, device=self.device)
+
+    def whole(self, small: bool, count: int) -> torch.Tensor:
+        source = self.small if small else self.large
+        return pixels(source[self.chosen(count, len(source))])
+
+    def crops(self, count: int, size: int, text_share: float) -> torch.Tensor:
+        """One window per picture, around the text for a share of them."""
+        item = self.chosen(count, len(self.large))
+        h, w = self.large.shape[1:3]
+        random = torch.rand(count, 5, generator=self.rng, device=self.device)
+        center, place = self.center[item], random[:, :2]
+        near = (center + (random[:, 2:4] - 0.5) * torch.tensor([0.8, 0.3], device=self.device)).clamp(0, 1)
+        place = torch.where(((random[:, 4] < text_share) & (center[:, 1] > 0))[:, None], near, place)
+        x = (place[:, 0] * w - size / 2).round().long().clamp(0, w - size)
+        y = (place[:, 1] * h - size / 2).round().long().clamp(0, h - size)
+        rows = y[:, None] + torch.arange(size, device=self.device)
+        columns = x[:, None] + torch.arange(size, device=self.device)
+        return pixels(self.large[item[:, None, None], rows[:, :, None], columns[:, None, :]])
+
+    def batch(self, phase: dict, step: int, text_share: float) -> torch.Tensor:
+        """Pixels in [-1, 1], channels last; every fourth batch is whole posters of half the size."""
+        if step % 4 == 0:
+            return self.whole(True, phase["small_batch"])
+        return self.crops(phase["batch"], phase["crop"], text_share) if phase["crop"] else self.whole(False, phase["batch"])
 
 
-def batch_pixels(bucket, phase: dict, step: int, c: dict, rng: torch.Generator) -> torch.Tensor:
-    """Pixels in [-1, 1], channels last. Every fourth batch of crops is whole posters drawn at the low resolution."""
-    index = torch.randint(bucket.count, (phase["batch"],), generator=rng, device=bucket.device)
-    size = phase["crop"]
-    if size and step % 4 == 0:
-        pixels = bucket.render(index, bucket.width // 2, bucket.height // 2, rng)
-    else:
-        pixels = bucket.render(index, bucket.width, bucket.height, rng)
-        if size:
-            pixels = crop(pixels, bucket.text_center(index), size, c["text_crops"], rng)
-    return pixels.contiguous(memory_format=torch.channels_last)
+def pixels(levels: torch.Tensor) -> torch.Tensor:
+    """Levels (batch, height, width, 3) -> pixels in [-1, 1], (batch, 3, height, width) in channels-last order."""
+    return levels.float().div_(127.5).sub_(1).permute(0, 3, 1, 2)
 
 
 @torch.no_grad()
@@ -65,7 +83,7 @@ def measure(model: vae.AutoencoderKL, pool, count: int, batch: int, seed: int) -
         pixels = bucket.render(index, bucket.width, bucket.height, rng)
         with autocast(pool.device):
             mean, _ = model.encode(pixels.contiguous(memory_format=torch.channels_last))
-            out = model.decode(mean.to(memory_format=torch.channels_last))
+            out = model.decode(mean.contiguous(memory_format=torch.channels_last))
         levels = lambda x: (x.float() / 2 + 0.5).clamp(0, 1).mul(255).round()
         error = (levels(out) - levels(pixels)).pow(2).mean(1)
         every.append(-10 * torch.log10(error.mean((1, 2)) / 255**2 + 1e-10))
@@ -92,9 +110,11 @@ def statistics(model: vae.AutoencoderKL, pool, batch: int, seed: int) -> tuple[f
     return float(flat.mean()), 1.0 / float(flat.std()), [round(float(x), 4) for x in flat.std(1)]
 
 
-def train(config: dict, pool, out: pathlib.Path, seed: int, compiled: bool) -> dict:
+def train(config: dict, pool, out: pathlib.Path, seed: int, compiled: bool, seconds: float) -> dict:
     """Writes vae.safetensors (float32) and vae.json (config with scale and shift, and the measures)."""
     c, device = config["vae"], pool.device
+    total = sum(phase["steps"] for phase in c["phases"])
+    clock = Clock(total, seconds)
     if compiled:
         vae.compile_norms()
     model = vae.AutoencoderKL(dict(config["vae_model"])).to(device).to(memory_format=torch.channels_last)
@@ -103,39 +123,42 @@ def train(config: dict, pool, out: pathlib.Path, seed: int, compiled: bool) -> d
     average = Average(model, c["ema"])
     rng = generator(seed, device)
     log = store.Log(out / "log" / "vae.jsonl", "vae")
-    total = sum(phase["steps"] for phase in c["phases"])
-    step = 0
-    for phase in c["phases"]:
-        for _ in range(phase["steps"]):
-            rate = min(1.0, (step + 1) / 100) * max(0.0, 1 - step / total) ** 0.8
-            for group in adam.param_groups:
-                group["lr"] = c["lr"] * rate
-            pixels = batch_pixels(pool.buckets[0], phase, step, c, rng)
-            with autocast(device):
-                mean, logvar = model.encode(pixels)
-                spread = torch.exp(0.5 * logvar) + c["noise"]
-                z = mean + spread * torch.randn(mean.shape, generator=rng, device=device)
-                output = model.decode(z.to(memory_format=torch.channels_last))
-            fit = reconstruction(output, pixels, c)
-            kl = 0.5 * (mean.pow(2) + logvar.exp() - 1 - logvar).mean()
-            (fit + c["kl"] * kl).backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            adam.step()
-            adam.zero_grad(set_to_none=True)
-            average.update()
-            log.add(len(pixels))
-            step += 1
-            if log.due() or step in (total, 2 * total // 3):
-                log.line(step=step, steps=total, loss=float(fit), kl=float(kl), lr=rate * c["lr"])
+    pictures = Pictures(pool.buckets[0], c["pictures"], rng)
+    log.line(pictures=len(pictures.large))
+    ends = [sum(phase["steps"] for phase in c["phases"][: i + 1]) / total for i in range(len(c["phases"]))]
+    while (progress := clock.progress()) < 1:
+        phase = c["phases"][next(i for i, end in enumerate(ends) if progress < end or i == len(ends) - 1)]
+        rate = min(1.0, (clock.step + 1) / c["warmup"]) * (1 - progress) ** 0.8
+        for group in adam.param_groups:
+            group["lr"] = c["lr"] * rate
+        target = pictures.batch(phase, clock.step, c["text_crops"])
+        with autocast(device):
+            mean, logvar = model.encode(target)
+            spread = torch.exp(0.5 * logvar) + c["noise"]
+            z = mean + spread * torch.randn(mean.shape, generator=rng, device=device)
+            output = model.decode(z.contiguous(memory_format=torch.channels_last))
+        fit = reconstruction(output, target, c)
+        kl = 0.5 * (mean.pow(2) + logvar.exp() - 1 - logvar).mean()
+        (fit + c["kl"] * kl).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        adam.step()
+        adam.zero_grad(set_to_none=True)
+        average.update()
+        log.add(len(target))
+        clock.step += 1
+        if log.due() or clock.step == 1:
+            log.line(step=clock.step, progress=progress, loss=float(fit.detach()), kl=float(kl.detach()), lr=rate * c["lr"],
+                     whole=not phase["crop"])
+    del pictures
     state = average.state()
     model.load_state_dict(state)
-    shift, scale, channels = statistics(model, pool, min(256, c["phases"][0]["batch"]), seed + 1)
-    measures = measure(model, pool, c["measured"], min(64, c["phases"][-1]["batch"]), seed + 2)
+    shift, scale, channels = statistics(model, pool, c["phases"][-1]["batch"] * 4, seed + 1)
+    measures = measure(model, pool, c["measured"], c["phases"][-1]["batch"], seed + 2)
     model.config.update(scaling_factor=round(scale, 6), shift_factor=round(shift, 6))
-    log.line(step=step, shift=shift, scale=scale, **measures)
+    log.line(step=clock.step, shift=shift, scale=scale, **measures)
     print(f"[vae] deviation by channel {channels}", flush=True)
     store.write(out / "vae.safetensors", {k: v.float() for k, v in state.items()})
-    store.write_json(out / "vae.json", {"config": model.config, "channels": channels, **measures})
+    store.write_json(out / "vae.json", {"config": model.config, "channels": channels, "steps": clock.step, **measures})
     return measures
 
 

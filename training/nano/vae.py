@@ -4,30 +4,111 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .ops import attention
+from .ops import attention, compiled_copy, vary
 
 EPS = 1e-6
 
 
-def norm_act(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, groups: int, act: bool) -> torch.Tensor:
-    """GroupNorm with float32 statistics, then SiLU; in the memory order of x."""
-    b, c, h, w = x.shape
-    wide = x.permute(0, 2, 3, 1).reshape(b, h * w, groups, c // groups).float()
-    mean = wide.mean((1, 3), keepdim=True)
-    variance = (wide * wide).mean((1, 3), keepdim=True) - mean * mean
-    wide = ((wide - mean) * torch.rsqrt(variance.clamp_min(0) + EPS)).reshape(b, h, w, c)
-    wide = wide * weight.float() + bias.float()
-    if act:
-        wide = F.silu(wide)
-    return wide.to(x.dtype).permute(0, 3, 1, 2)
+def sums(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """x (batch, pixels, channels) -> sums of x and of its squares over the pixels, float32."""
+    wide = x.float()
+    return wide.sum(1), (wide * wide).sum(1)
 
 
-_NORM_ACT = [norm_act]
+def apply_act(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    z = x.float() * scale.unsqueeze(1) + shift.unsqueeze(1)
+    return (z * torch.sigmoid(z)).to(x.dtype)
+
+
+def apply_plain(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    return (x.float() * scale.unsqueeze(1) + shift.unsqueeze(1)).to(x.dtype)
+
+
+def back_sums_act(x: torch.Tensor, dy: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Sums over the pixels of dz and of dz x, where z is what SiLU is applied to."""
+    wide = x.float()
+    z = wide * scale.unsqueeze(1) + shift.unsqueeze(1)
+    s = torch.sigmoid(z)
+    dz = dy.float() * (s * (1 + z * (1 - s)))
+    return dz.sum(1), (dz * wide).sum(1)
+
+
+def back_sums_plain(x: torch.Tensor, dy: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    dz = dy.float()
+    return dz.sum(1), (dz * x.float()).sum(1)
+
+
+def back_apply_act(x: torch.Tensor, dy: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, slope: torch.Tensor,
+                   offset: torch.Tensor) -> torch.Tensor:
+    """dz scale + x slope + offset."""
+    wide = x.float()
+    z = wide * scale.unsqueeze(1) + shift.unsqueeze(1)
+    s = torch.sigmoid(z)
+    dz = dy.float() * (s * (1 + z * (1 - s)))
+    return (dz * scale.unsqueeze(1) + wide * slope.unsqueeze(1) + offset.unsqueeze(1)).to(x.dtype)
+
+
+def back_apply_plain(x: torch.Tensor, dy: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, slope: torch.Tensor,
+                     offset: torch.Tensor) -> torch.Tensor:
+    return (dy.float() * scale.unsqueeze(1) + x.float() * slope.unsqueeze(1) + offset.unsqueeze(1)).to(x.dtype)
+
+
+PASSES = {f.__name__: f for f in (sums, apply_act, apply_plain, back_sums_act, back_sums_plain, back_apply_act, back_apply_plain)}
+_COMPILED: dict | None = None
 
 
 def compile_norms() -> None:
-    """Fuses the norms; convolutions stay with cuDNN."""
-    _NORM_ACT[0] = torch.compile(norm_act, dynamic=True)
+    """Each pass over the pixels becomes one kernel per number of channels; convolutions stay with cuDNN."""
+    global _COMPILED
+    _COMPILED = _COMPILED if _COMPILED is not None else {}
+
+
+def run_pass(name: str, *tensors: torch.Tensor):
+    if _COMPILED is None:
+        return PASSES[name](*tensors)
+    key = (name, tensors[0].shape[-1])
+    if key not in _COMPILED:
+        _COMPILED[key] = compiled_copy(PASSES[name], str(key[1]))
+    return _COMPILED[key](*(vary(x, *range(x.dim() - 1)) for x in tensors))
+
+
+class _Norm(torch.autograd.Function):
+    """GroupNorm of x (batch, pixels, channels) + before, with float32 statistics, then SiLU. The pixels are read twice and written
+    once, forwards and backwards; everything between is done on (batch, channels)."""
+
+    @staticmethod
+    def forward(ctx, x, before, weight, bias, groups: int, act: bool):
+        kind = "act" if act else "plain"
+        raw, squares = run_pass("sums", x)
+        pixels = x.shape[1]
+        before = torch.zeros_like(weight) if before is None else before
+        first = raw + pixels * before
+        second = squares + 2 * before * raw + pixels * before * before
+        count = pixels * x.shape[2] // groups
+        spread = lambda t: t.unflatten(1, (groups, -1)).sum(2, keepdim=True).expand(-1, -1, x.shape[2] // groups).flatten(1) / count
+        mean = spread(first)
+        rstd = torch.rsqrt((spread(second) - mean * mean).clamp_min(0) + EPS)
+        scale = rstd * weight
+        shift = bias + (before - mean) * scale
+        ctx.save_for_backward(x, raw, before, weight, mean, rstd, scale, shift)
+        ctx.groups, ctx.kind = groups, kind
+        return run_pass(f"apply_{kind}", x, scale, shift)
+
+    @staticmethod
+    def backward(ctx, dy):
+        x, raw, before, weight, mean, rstd, scale, shift = ctx.saved_tensors
+        groups, pixels = ctx.groups, x.shape[1]
+        dy = dy.contiguous()
+        d0, d1 = run_pass(f"back_sums_{ctx.kind}", x, dy, scale, shift)
+        d1 = (d1 + (before - mean) * d0) * rstd
+        count = pixels * x.shape[2] // groups
+        spread = lambda t: t.unflatten(1, (groups, -1)).sum(2, keepdim=True).expand(-1, -1, x.shape[2] // groups).flatten(1) / count
+        g0, g1 = spread(weight * d0), spread(weight * d1)
+        slope = -rstd * rstd * g1
+        offset = -rstd * g0 + slope * (before - mean)
+        dx = run_pass(f"back_apply_{ctx.kind}", x, dy, scale, shift, slope, offset)
+        d_before = (d0 * scale + raw * slope + pixels * offset).sum(0) if ctx.needs_input_grad[1] else None
+        return dx, d_before, d1.sum(0), d0.sum(0), None, None
 
 
 class GroupNorm(nn.Module):
@@ -37,9 +118,15 @@ class GroupNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
-    def forward(self, x: torch.Tensor, act: bool = True) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, act: bool = True, before: torch.Tensor | None = None) -> torch.Tensor:
+        """`before` is added to x first: the bias of the convolution in front, which then costs no pass of its own."""
         if x.is_cuda:
-            return _NORM_ACT[0](x, self.weight, self.bias, self.groups, act)
+            b, c, h, w = x.shape
+            flat = x.permute(0, 2, 3, 1).reshape(b, h * w, c)
+            y = _Norm.apply(flat, before, self.weight, self.bias, self.groups, act)
+            return y.view(b, h, w, c).permute(0, 3, 1, 2)
+        if before is not None:
+            x = x + before[:, None, None]
         x = F.group_norm(x, self.groups, self.weight, self.bias, EPS)
         return F.silu(x) if act else x
 
@@ -54,7 +141,8 @@ class Resnet(nn.Module):
         self.conv_shortcut = nn.Conv2d(inner, outer, 1) if inner != outer else None
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.conv2(self.norm2(self.conv1(self.norm1(x))))
+        y = F.conv2d(self.norm1(x), self.conv1.weight, None, padding=1)
+        y = self.conv2(self.norm2(y, before=self.conv1.bias))
         return y + (x if self.conv_shortcut is None else self.conv_shortcut(x))
 
 
