@@ -4,6 +4,7 @@ import pathlib
 import sys
 
 import torch
+from torch.nn import functional as F
 
 from nano import dit, encoder, sampler, store, vae
 
@@ -22,12 +23,34 @@ def relative(ours: torch.Tensor, reference: torch.Tensor) -> float:
     return float((ours.float() - reference.float()).norm() / reference.float().norm())
 
 
+def norm_error() -> float:
+    """The VAE's GroupNorm with SiLU and the bias before it, and all its gradients, against PyTorch's."""
+    rng, worst = torch.Generator().manual_seed(0), 0.0
+    for act, groups, channels in ((True, 4, 12), (False, 16, 32)):
+        x = torch.randn(3, 50, channels, generator=rng)
+        inputs = [x, *(torch.randn(channels, generator=rng) for _ in range(3))]
+        up, results = torch.randn(x.shape, generator=rng), []
+        for ours in (True, False):
+            x, before, weight, bias = leaves = [t.clone().requires_grad_() for t in inputs]
+            if ours:
+                y = vae._Norm.apply(x, before, weight, bias, groups, act)
+            else:
+                y = F.group_norm((x + before).transpose(1, 2), groups, weight, bias, vae.EPS)
+                y = (F.silu(y) if act else y).transpose(1, 2)
+            y.backward(up)
+            results.append([y.detach(), *(t.grad for t in leaves)])
+        worst = max(worst, *(relative(a, b) for a, b in zip(*results)))
+    return worst
+
+
 @torch.no_grad()
 def main() -> int:
     text_encoder = load(encoder.Qwen3Encoder, "text_encoder", "model.safetensors")
     transformer = load(dit.Transformer, "transformer", "diffusion_pytorch_model.safetensors")
     autoencoder = load(vae.AutoencoderKL, "vae", "diffusion_pytorch_model.safetensors")
     errors = {}
+    with torch.enable_grad():
+        errors["group norm"] = norm_error()
     golden = store.read(GOLDEN / "text_encoder" / "tiny-turbo.safetensors")
     errors["text encoder"] = relative(text_encoder(golden["input.ids"].long().view(1, -1))[0], golden["ref.layers.2"])
     golden = store.read(GOLDEN / "vae" / "tiny-turbo.encode.safetensors")

@@ -44,7 +44,7 @@ FULL = {
     "data": {"scenes": 180_000, "processes": 0},
     "vae": {
         # The sizes of the batches are none of the pictures' own sizes at any level: the compiler takes equal numbers for the same thing.
-        "phases": [{"crop": 128, "batch": 80, "small_batch": 80, "steps": 2200}, {"crop": 0, "batch": 20, "small_batch": 80, "steps": 900}],
+        "phases": [{"crop": 128, "batch": 96, "small_batch": 96, "steps": 2000}, {"crop": 0, "batch": 24, "small_batch": 96, "steps": 800}],
         "seconds": 110, "pictures": 24_000, "lr": 1.5e-3, "warmup": 50, "kl": 3e-4, "noise": 0.05, "gradient": 0.5, "square": 1.0,
         "ema": 0.995, "text_crops": 0.6, "measured": 500,
     },

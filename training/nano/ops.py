@@ -59,6 +59,7 @@ def allow_compile(on: bool) -> bool:
     for name in ("recompile_limit", "cache_size_limit", "accumulated_recompile_limit", "accumulated_cache_size_limit"):
         with contextlib.suppress(AttributeError):
             setattr(_dynamo.config, name, 256)
+    _dynamo.config.suppress_errors = True  # what cannot be compiled runs as it is, with a warning
     return True
 
 
