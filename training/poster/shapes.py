@@ -14,8 +14,7 @@ Coverage of a pixel = clamp(0.5 - d * R, 0, 1).
   heart     s = 0.8284, e = 0.17; min( (|x| + |y - e| - s) / sqrt 2,  |(|x| - s/2, y - e + s/2)| - s / sqrt 2 )
   ring      ||p| - 0.79| - 0.21                                                           outer 1, inner 0.58
   cross     min( max(|x| - 1, |y| - 0.36), max(|x| - 0.36, |y| - 1) )
-  crescent  max( |(x - 0.28, y)| - 1, ... ) of two discs: max( |(x + e1, y)| - 1, 0.85 - |(x - e2, y)| ), e1 = -0.28,
-            e2 = 0.78: the disc about (0.28, 0) of radius 1 without the disc about (0.78, 0) of radius 0.85
+  crescent  max( |(x - 0.28, y)| - 1, 0.85 - |(x - 0.78, y)| )                            a disc without another, opens right
   diamond   (|x| / 0.85 + |y| - 1) / sqrt(1 / 0.85^2 + 1)
   hexagon   max(|y|, |x| sqrt(3)/2 + |y| / 2) - sqrt(3)/2                                 corners at (+-1, 0)
   mod is the non-negative remainder.
@@ -29,7 +28,6 @@ import torch
 
 STAR_INNER = 0.47
 HEART_S, HEART_E = 0.8284, 0.17
-EXTENT = 1.0  # no shape leaves the square |x|, |y| <= 1.04 (heart's sides and the crescent's right tip included)
 
 _S5, _C5 = math.sin(math.pi / 5), math.cos(math.pi / 5)
 _STAR_N = math.hypot(STAR_INNER * _S5, 1 - STAR_INNER * _C5)
