@@ -3,9 +3,9 @@ using ZImage;
 using ZImage.Posters;
 
 // Scores of the miniature model: draws captions with the engine, reads the pictures, and tells what is right.
-//   posters check --scenes models/nano/heldout.jsonl --images DIR       judges pictures that are there: 0001.png for the first scene
-//   posters draw --scenes models/nano/heldout.jsonl -m models/nano      draws them and judges
-//   posters render --scenes models/nano/heldout.jsonl --out DIR         draws the truth
+//   posters check --scenes training/heldout.jsonl --images DIR       judges pictures that are there: 0001.png for the first scene
+//   posters draw --scenes training/heldout.jsonl -m models/nano      draws them and judges
+//   posters render --scenes training/heldout.jsonl --out DIR         draws the truth
 RootCommand root = new("Checks pictures of the miniature model against what their captions say") { PosterCommands.Check(), PosterCommands.Draw(), PosterCommands.Render() };
 try
 {

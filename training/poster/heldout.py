@@ -14,7 +14,7 @@ from .scene import Generator, to_json
 from .tokenizer import Encoder
 
 COUNT, SEED = 500, 2511
-FILE = Path(__file__).parents[2] / "models" / "nano" / "heldout.jsonl"
+FILE = Path(__file__).parents[1] / "heldout.jsonl"
 
 
 def items(count: int = COUNT, seed: int = SEED, width: int = 256, height: int = 256, tokenizer: str | Path = TOKENIZER) -> list[dict]:

@@ -56,7 +56,7 @@ def split() -> None:
     if heldout.FILE.exists():
         with tempfile.NamedTemporaryFile() as f:
             heldout.write(f.name)
-            assert f.read() == heldout.FILE.read_bytes(), "models/nano/heldout.jsonl is not what poster.heldout writes"
+            assert f.read() == heldout.FILE.read_bytes(), "training/heldout.jsonl is not what poster.heldout writes"
 
 
 def _scene(bucket: Bucket, i: int) -> Scene:

@@ -18,7 +18,7 @@ internal static class Nano
 
     /// <summary>Fifty captions whose combinations the training never saw.</summary>
     public static IReadOnlyList<Scene> HeldOut { get; } =
-        [.. SceneReader.ReadFile(Path.Combine(Distilled, "heldout.jsonl")).Where((_, i) => i % Stride < 2)];
+        [.. SceneReader.ReadFile(Path.Combine(Repository.Root, "training", "heldout.jsonl")).Where((_, i) => i % Stride < 2)];
 
     /// <summary>Draws scenes, each with a seed of its own, and judges them.</summary>
     public static async Task<Report> ScoreAsync(IReadOnlyList<Scene> scenes, PipelineOptions pipeline) =>
