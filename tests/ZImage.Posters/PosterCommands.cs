@@ -19,7 +19,8 @@ internal static class PosterCommands
         Option<string> images = new("--images") { Description = "Folder of the pictures: 0001.png for the first scene", HelpName = "DIR", Required = true };
         Option<int?> first = First();
         Option<string?> json = Json();
-        Command command = new("check", "Judge pictures that are there") { scenes, images, first, json };
+        Option<string?> summary = Summary();
+        Command command = new("check", "Judge pictures that are there") { scenes, images, first, json, summary };
         command.SetAction(parse =>
         {
             List<Verdict> verdicts = [];
@@ -30,7 +31,7 @@ internal static class PosterCommands
                 Console.WriteLine(Report.Line(verdicts.Count, verdicts[^1]));
             }
 
-            Finish(verdicts, parse.GetValue(json));
+            Finish(verdicts, parse.GetValue(json), parse.GetValue(summary));
         });
         return command;
     }
@@ -51,9 +52,10 @@ internal static class PosterCommands
         Option<string?> sheet = new("--sheet") { Description = "Write all pictures as one (PNG), and beside it the prompts as a table (.md)", HelpName = "FILE" };
         Option<int> columns = new("--columns") { Description = "Pictures in a row of the sheet", HelpName = "N", DefaultValueFactory = _ => SheetColumns };
         Option<string?> json = Json();
+        Option<string?> summary = Summary();
         Command command = new("draw", "Draw captions with the engine, and judge the pictures")
         {
-            scenes, model, device, precision, steps, guidance, negative, seed, first, output, sheet, columns, json,
+            scenes, model, device, precision, steps, guidance, negative, seed, first, output, sheet, columns, json, summary,
         };
         command.SetAction(async (parse, cancellationToken) =>
         {
@@ -85,7 +87,7 @@ internal static class PosterCommands
                 File.WriteAllText(Path.ChangeExtension(file, ".md"), ContactSheet.Table([.. verdicts.Select(verdict => verdict.Scene)], parse.GetValue(columns)));
             }
 
-            Finish(verdicts, parse.GetValue(json));
+            Finish(verdicts, parse.GetValue(json), parse.GetValue(summary));
         });
         return command;
     }
@@ -108,11 +110,22 @@ internal static class PosterCommands
         return command;
     }
 
+    /// <summary><c>posters report</c>.</summary>
+    public static Command Table()
+    {
+        Argument<string[]> files = new("FILE") { Description = "What --summary wrote", Arity = ArgumentArity.OneOrMore };
+        Command command = new("report", "Print summaries as one table") { files };
+        command.SetAction(parse => Report.WriteMarkdown(parse.GetValue(files)!, Console.Out));
+        return command;
+    }
+
     private static Option<string> Scenes() => new("--scenes") { Description = "Scenes, one JSON object a line", HelpName = "FILE", Required = true };
 
     private static Option<int?> First() => new("--first") { Description = "Only the first N scenes", HelpName = "N" };
 
     private static Option<string?> Json() => new("--json") { Description = "Write totals and faults to this file", HelpName = "FILE" };
+
+    private static Option<string?> Summary() => new("--summary") { Description = "Write totals to this file", HelpName = "FILE" };
 
     private static IReadOnlyList<Scene> Read(string path, int? first)
     {
@@ -133,13 +146,18 @@ internal static class PosterCommands
 
     private static void Write(string file, ImageBuffer image) => File.WriteAllBytes(file, PngWriter.Encode(image));
 
-    private static void Finish(IReadOnlyList<Verdict> verdicts, string? json)
+    private static void Finish(IReadOnlyList<Verdict> verdicts, string? json, string? summary)
     {
         Report report = new(verdicts);
         report.WriteTable(Console.Out);
         if (json is not null)
         {
             File.WriteAllText(json, report.ToJson());
+        }
+
+        if (summary is not null)
+        {
+            File.WriteAllText(summary, report.ToJson(faults: false) + "\n");
         }
     }
 }

@@ -6,7 +6,8 @@ using ZImage.Posters;
 //   posters check --scenes training/heldout.jsonl --images DIR       judges pictures that are there: 0001.png for the first scene
 //   posters draw --scenes training/heldout.jsonl -m models/nano      draws them and judges
 //   posters render --scenes training/heldout.jsonl --out DIR         draws the truth
-RootCommand root = new("Checks pictures of the miniature model against what their captions say") { PosterCommands.Check(), PosterCommands.Draw(), PosterCommands.Render() };
+//   posters report docs/measurements/posters-*.json                  prints summaries as one table
+RootCommand root = new("Checks pictures of the miniature model against what their captions say") { PosterCommands.Check(), PosterCommands.Draw(), PosterCommands.Render(), PosterCommands.Table() };
 try
 {
     return await root.Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);

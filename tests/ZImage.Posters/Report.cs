@@ -46,7 +46,8 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
     }
 
     /// <summary>One JSON object: totals, and for each caption what is wrong.</summary>
-    public string ToJson()
+    /// <param name="faults">Whether the faults are in it, or the totals alone.</param>
+    public string ToJson(bool faults = true)
     {
         using MemoryStream stream = new();
         using (Utf8JsonWriter writer = new(stream, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
@@ -66,17 +67,38 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
             }
 
             writer.WriteEndObject();
-            writer.WriteStartArray("wrong");
-            for (int i = 0; i < verdicts.Count; i++)
+            if (faults)
             {
-                WriteFaults(writer, i + 1, verdicts[i]);
+                writer.WriteStartArray("wrong");
+                for (int i = 0; i < verdicts.Count; i++)
+                {
+                    WriteFaults(writer, i + 1, verdicts[i]);
+                }
+
+                writer.WriteEndArray();
             }
 
-            writer.WriteEndArray();
             writer.WriteEndObject();
         }
 
         return System.Text.Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
+    }
+
+    /// <summary>Summaries that <see cref="ToJson"/> wrote as a Markdown table, a row a file.</summary>
+    public static void WriteMarkdown(IEnumerable<string> files, TextWriter output)
+    {
+        output.WriteLine($"| | pictures |{string.Concat(s_rows.Select(row => $" {row.Name} |"))} captions wholly right |");
+        output.WriteLine($"| --- | ---: |{string.Concat(Enumerable.Repeat(" ---: |", s_rows.Length + 1))}");
+        foreach (string file in files)
+        {
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
+            JsonElement root = document.RootElement;
+            int all = root.GetProperty("captions").GetInt32();
+            IEnumerable<double> percents = s_rows.Select(row => root.GetProperty("totals").GetProperty(row.Name).GetProperty("percent").GetDouble())
+                .Append(100.0 * root.GetProperty("captions_right").GetInt32() / all);
+            string cells = string.Concat(percents.Select(percent => string.Create(CultureInfo.InvariantCulture, $" {percent:F1} |")));
+            output.WriteLine($"| {Path.GetFileNameWithoutExtension(file)} | {all} |{cells}");
+        }
     }
 
     private static void WriteFaults(Utf8JsonWriter writer, int number, Verdict verdict)

@@ -56,8 +56,8 @@ FULL = {
         "native": {"batch": 240, "steps": 7200, "seconds": 235, "warmup": 20, "decay_from": 0.4, "stretch": 1.0, "probe_at": 0.5},
     },
     "distill": {
-        "batch": 208, "steps": 700, "seconds": 105, "evaluations": 8, "alpha": 3.0, "lr": 1.0e-4, "muon_lr": 1.0e-3, "fake_lr": 2.0e-4,
-        "fake_muon_lr": 2.0e-3, "ca": True, "dm": True, "data_weight": 0.0, "floor": 0.05, "ema": 0.98, "warmup": 30, "fake_warmup": 20,
+        "batch": 208, "steps": 700, "seconds": 105, "evaluations": 8, "alpha": 2.0, "lr": 1.0e-5, "muon_lr": 1.0e-4, "fake_lr": 1.0e-4,
+        "fake_muon_lr": 6.0e-4, "ca": True, "dm": True, "data_weight": 0.0, "floor": 0.05, "ema": 0.98, "warmup": 30, "fake_warmup": 20,
         "ablation_steps": 250, "ablation_seconds": 60,
     },
     "evaluate": {"count": 500, "guidance": 2.0, "guidances": [1.0, 2.0, 4.0], "batch": 250, "base_steps": 28, "steps": 8, "probe": 64},
