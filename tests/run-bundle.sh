@@ -9,7 +9,7 @@
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 filter="" tool="" log="${ZIMAGE_TEST_LOG:-}"
-gpu='(FullyQualifiedName~Tests.Golden&Name~cuda)|FullyQualifiedName~Tests.Backends.Cuda|FullyQualifiedName~CudaPipelineTests|FullyQualifiedName~Tests.Native|(FullyQualifiedName~BenchDoctorTests&Name~cuda)'
+gpu='(FullyQualifiedName~Tests.Golden&Name~cuda)|FullyQualifiedName~Tests.Backends.Cuda|FullyQualifiedName~CudaPipelineTests|FullyQualifiedName~Pictures_of_the_GPU|FullyQualifiedName~Tests.Native|(FullyQualifiedName~BenchDoctorTests&Name~cuda)'
 while [ $# -gt 0 ]; do
     case $1 in
         --filter) filter=$2; shift ;;

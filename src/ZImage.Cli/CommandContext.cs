@@ -24,6 +24,9 @@ internal sealed record CommandContext
     /// <summary>Reads an environment variable; null where it is not set.</summary>
     public Func<string, string?> Environment { get; init; } = static _ => null;
 
+    /// <summary>The checkpoint that came with the tool, for runs that name none; null where none came.</summary>
+    public string? BundledModel { get; init; }
+
     /// <summary>Whether a person watches standard output.</summary>
     public bool IsOutputTerminal { get; init; }
 

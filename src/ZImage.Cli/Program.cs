@@ -17,6 +17,7 @@ return await CliApplication.RunAsync(args, new CommandContext
     OpenOutput = Console.OpenStandardOutput,
     Engine = new PipelineEngine(),
     Environment = Environment.GetEnvironmentVariable,
+    BundledModel = ModelLocator.BesideProgram(),
     IsOutputTerminal = !Console.IsOutputRedirected,
     IsErrorTerminal = !Console.IsErrorRedirected && !isDumb,
     Width = Console.IsOutputRedirected && Console.IsErrorRedirected ? 100 : TerminalWidth(),

@@ -46,7 +46,7 @@ internal static class BenchCommand
             string? named = parse.GetValue(model) ?? context.Environment(ModelLocator.Variable);
             BenchRun run = new(context)
             {
-                Model = string.IsNullOrEmpty(named) ? (gpu ? "synthetic:turbo:0" : "synthetic:tiny:0") : ModelLocator.Locate(named, context.Environment),
+                Model = string.IsNullOrEmpty(named) ? (gpu ? "synthetic:turbo:0" : "synthetic:tiny:0") : ModelLocator.Locate(named, context),
                 Sizes = Sizes(parse.GetValue(sizes) is { Length: > 0 } given ? given : [gpu ? "1024x1024" : "256x256"]),
                 Repeats = parse.GetValue(repeats) ?? 5,
                 Options = new PipelineOptions

@@ -9,7 +9,7 @@ namespace ZImage.Cli.Commands;
 internal static class CommonOptions
 {
     public static Option<string> Model() =>
-        Text("--model", "-m", "DIR", "Checkpoint folder in the diffusers layout, or synthetic:turbo:K [env: ZIMAGE_MODEL]");
+        Text("--model", "-m", "DIR", "Checkpoint folder in the diffusers layout, or synthetic:turbo:K [default: the bundled miniature] [env: ZIMAGE_MODEL]");
 
     public static Option<string> Tokenizer() => Text(
         "--tokenizer", null, "DIR", "Folder with tokenizer.json to use instead of the checkpoint's; a synthetic one has none [env: ZIMAGE_QWEN3_TOKENIZER]");

@@ -13,7 +13,7 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
     {
         long start = context.Clock.GetTimestamp();
         RequestBuilder.CheckConflicts(arguments);
-        string model = ModelLocator.Locate(arguments.Model, context.Environment);
+        string model = ModelLocator.Locate(arguments.Model, context, announce: arguments is { Json: false, Quiet: false });
         IReadOnlyList<string> prompts = await PromptSource.ReadAsync(arguments.Prompts, context, cancellationToken).ConfigureAwait(false);
         RequestBuilder.CheckPrompts(prompts, arguments);
         List<string> warnings = [];

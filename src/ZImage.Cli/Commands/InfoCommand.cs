@@ -11,7 +11,7 @@ internal static class InfoCommand
     {
         Argument<string?> subject = new("subject")
         {
-            Description = "Checkpoint folder, .safetensors file, or picture of ours [default: --model, then ZIMAGE_MODEL]",
+            Description = "Checkpoint folder, .safetensors file, or picture of ours [default: --model, then ZIMAGE_MODEL, then the bundled model]",
             HelpName = "DIR|PNG",
             Arity = ArgumentArity.ZeroOrOne,
         };
@@ -37,7 +37,8 @@ internal static class InfoCommand
             }
             else
             {
-                string location = ModelLocator.Locate(path ?? parse.GetValue(model), context.Environment, path is null ? "--model" : "the command line");
+                string location = ModelLocator.Locate(
+                    path ?? parse.GetValue(model), context, announce: !parse.GetValue(json), path is null ? "--model" : "the command line");
                 ModelInfo checkpoint = ModelInfo.Read(location, parse.GetValue(tensors), parse.GetValue(transformer));
                 int side = checkpoint.Vae?.SampleSize ?? CheckpointInfo.DefaultSide;
                 CheckpointInfo info = new(context, checkpoint, parse.GetValue(width) ?? side, parse.GetValue(height) ?? side);

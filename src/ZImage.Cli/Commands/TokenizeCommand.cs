@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using ZImage.Text;
+using ZImage.Weights;
 
 namespace ZImage.Cli.Commands;
 
@@ -24,8 +25,8 @@ internal static class TokenizeCommand
         Command command = new("tokenize", "Show the templated text and the token ids of prompts") { prompt, model, json };
         command.SetAction(async (parse, cancellationToken) =>
         {
-            string folder = ModelLocator.Locate(parse.GetValue(model), context.Environment);
-            Qwen2Tokenizer tokenizer = Qwen2Tokenizer.Load(TokenizerFolder(folder));
+            string folder = ModelLocator.Locate(parse.GetValue(model), context, announce: !parse.GetValue(json));
+            Qwen2Tokenizer tokenizer = Qwen2Tokenizer.Load(ModelFolder.FindTokenizer(folder));
             List<TokenizedPromptJson> results = [];
             foreach (string text in await PromptSource.ReadAsync(parse.GetValue(prompt)!, context, cancellationToken).ConfigureAwait(false))
             {
@@ -38,13 +39,6 @@ internal static class TokenizeCommand
             return ExitCodes.Ok;
         });
         return command;
-    }
-
-    /// <summary>A checkpoint keeps its tokenizer in a folder of that name; a folder that is a tokenizer itself will do as well.</summary>
-    private static string TokenizerFolder(string model)
-    {
-        string inner = Path.Combine(model, "tokenizer");
-        return Directory.Exists(inner) ? inner : model;
     }
 
     private static void Write(CommandContext context, List<TokenizedPromptJson> results, bool json)

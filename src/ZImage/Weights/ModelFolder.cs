@@ -21,23 +21,25 @@ internal sealed class ModelFolder
     private readonly List<string> warnings = [];
     private readonly string? transformerFile;
     private readonly SyntheticCheckpoint? synthetic;
+    private readonly ModelIndex? index;
 
-    private ModelFolder(string path, string? transformerFile, ConfigReader? index)
+    private ModelFolder(string path, string? transformerFile, ModelIndex index)
     {
         Path = path;
         this.transformerFile = transformerFile;
-        PipelineClass = index?.OptionalString("_class_name");
-        if (PipelineClass is { } name && !name.StartsWith("ZImage", StringComparison.Ordinal))
-        {
-            throw index!.Error("_class_name", $"is '{SafetensorsHeader.Show(name)}'; expected is 'ZImagePipeline'", "This is a model of another kind.");
-        }
+        this.index = index;
+        PipelineClass = index.PipelineClass;
 
         // The text encoder's config carries much that is for training or for other models, so what is not known there tells nothing.
         TextEncoder = Qwen3Config.Read(ConfigReader.Open(InPart("text_encoder", "config.json")));
         Vae = ReadConfig("vae", "config.json", AutoencoderKlConfig.Read);
         Scheduler = ReadConfig("scheduler", "scheduler_config.json", SchedulerConfig.Read);
         Transformer = ReadTransformerConfig();
-        IsTurbo = Names(index).Any(candidate => candidate.Contains("turbo", StringComparison.OrdinalIgnoreCase)) || Scheduler.Shift == 3.0;
+        IsTurbo = index.Guidance is { } guidance
+            ? guidance == 0
+            : IsTurboName(Name) || IsTurboName(index.NameOrPath) || Scheduler.Shift == 3.0;
+        DefaultSteps = index.Steps ?? (IsTurbo ? 8 : 28);
+        DefaultGuidance = index.Guidance ?? (IsTurbo ? 0 : 4);
         CheckParts();
     }
 
@@ -52,6 +54,7 @@ internal sealed class ModelFolder
         Vae = synthetic.Vae;
         Scheduler = synthetic.Scheduler;
         IsTurbo = true;
+        DefaultSteps = 8;
     }
 
     /// <summary>The folder, or the name of a synthetic checkpoint.</summary>
@@ -85,17 +88,18 @@ internal sealed class ModelFolder
     public string TokenizerFolder => InPart("tokenizer", "");
 
     /// <summary>
-    /// Whether the model is distilled for few steps without guidance. It is if <c>_name_or_path</c> in model_index.json or the folder's own
-    /// name contains "turbo" (any case), or if the scheduler's shift is 3, the value of the published Turbo model. Anything else is not,
-    /// such as the shift 6 of the published Base model: a model counts as distilled only where the checkpoint says so.
+    /// Whether the model is distilled for few steps without guidance. It is if model_index.json says guidance 0 (see <see cref="ModelIndex"/>).
+    /// Where it says nothing of guidance: if <c>_name_or_path</c> in it or the folder's own name contains "turbo" (any case), or if the
+    /// scheduler's shift is 3, the value of the published Turbo model. Anything else is not, such as the shift 6 of the published Base model: a
+    /// model counts as distilled only where the checkpoint says so.
     /// </summary>
     public bool IsTurbo { get; }
 
-    /// <summary>Steps where the request does not say: 8 for Turbo, else 28.</summary>
-    public int DefaultSteps => IsTurbo ? 8 : 28;
+    /// <summary>Steps where the request does not say: what model_index.json says; else 8 for Turbo and 28 for others.</summary>
+    public int DefaultSteps { get; }
 
-    /// <summary>Guidance where the request does not say: 0 (off) for Turbo, else 4.</summary>
-    public float DefaultGuidance => IsTurbo ? 0 : 4;
+    /// <summary>Guidance where the request does not say: what model_index.json says; else 0 (off) for Turbo and 4 for others.</summary>
+    public float DefaultGuidance { get; }
 
     /// <summary>Reads and checks the configs of the checkpoint at <paramref name="path"/>. Weights are not opened yet.</summary>
     /// <param name="path">The folder, or <c>synthetic:SHAPE:K</c> (see <see cref="SyntheticCheckpoint"/>).</param>
@@ -115,19 +119,28 @@ internal sealed class ModelFolder
         }
 
         string[] parts = ["text_encoder", "tokenizer", "transformer", "vae", "scheduler"];
-        string[] absent = [.. parts.Where(part => !Directory.Exists(System.IO.Path.Combine(path, part)) && !(part == "transformer" && transformerFile is not null))];
-        string index = System.IO.Path.Combine(path, "model_index.json");
-        if (absent.Length == parts.Length && !File.Exists(index))
+        if (!ModelIndex.IsIn(path) && !parts.Any(part => Directory.Exists(System.IO.Path.Combine(path, part))))
         {
             throw new ModelFormatException($"{path}: this is not a model folder.", Layout);
         }
 
+        ModelIndex index = ModelIndex.Read(path);
+        string[] absent = [.. parts.Where(part => !Directory.Exists(index.FolderOf(path, part)) && !(part == "transformer" && transformerFile is not null))];
         if (absent.Length > 0)
         {
-            throw new ModelFormatException($"{path}: the model has no {string.Join(", no ", absent.Select(part => part + "/"))}.", $"The download is incomplete. {Layout}");
+            string shared = index.SharedParts is { } folder ? $", and neither has '{folder}', where its shared parts are" : "";
+            throw new ModelFormatException($"{path}: the model has no {string.Join(", no ", absent.Select(part => part + "/"))}{shared}.", $"The download is incomplete. {Layout}");
         }
 
-        return new ModelFolder(path, transformerFile, File.Exists(index) ? ConfigReader.Open(index) : null);
+        return new ModelFolder(path, transformerFile, index);
+    }
+
+    /// <summary>The tokenizer's folder of the checkpoint at <paramref name="path"/>, of which nothing else is read; a folder that is a tokenizer itself will do as well.</summary>
+    /// <exception cref="ModelFormatException">model_index.json is broken, or names shared parts that are not there.</exception>
+    public static string FindTokenizer(string path)
+    {
+        string inner = ModelIndex.Read(path).FolderOf(path, "tokenizer");
+        return Directory.Exists(inner) ? inner : path;
     }
 
     /// <summary>Opens the transformer's weights, under diffusers names whatever layout they have. The caller disposes them.</summary>
@@ -146,7 +159,7 @@ internal sealed class ModelFolder
     /// <exception cref="ModelFormatException">Missing or broken files.</exception>
     public PartWeights OpenVae() => synthetic?.VaeWeights() ?? new("vae", WeightFiles.OpenFolder(InPart("vae", ""), DiffusersWeights));
 
-    private string InPart(string part, string file) => System.IO.Path.Combine(Path, part, file);
+    private string InPart(string part, string file) => System.IO.Path.Combine(index?.FolderOf(Path, part) ?? System.IO.Path.Combine(Path, part), file);
 
     private ZImageTransformerConfig ReadTransformerConfig()
     {
@@ -173,14 +186,7 @@ internal sealed class ModelFolder
         return result;
     }
 
-    private IEnumerable<string> Names(ConfigReader? index)
-    {
-        yield return Name;
-        if (index?.OptionalString("_name_or_path") is { } name)
-        {
-            yield return name;
-        }
-    }
+    private static bool IsTurboName(string? name) => name?.Contains("turbo", StringComparison.OrdinalIgnoreCase) == true;
 
     private void CheckParts()
     {

@@ -33,6 +33,9 @@ internal sealed class CliRunner : IDisposable
     /// <summary>A folder that passes for a checkpoint before it is opened.</summary>
     public string Model { get; }
 
+    /// <summary>The checkpoint that came with the tool; null for a tool without.</summary>
+    public string? BundledModel { get; set; }
+
     public FakeEngine Engine { get; } = new();
 
     /// <summary>Draws in place of <see cref="Engine"/>; null for the fake.</summary>
@@ -72,6 +75,7 @@ internal sealed class CliRunner : IDisposable
             OpenInput = () => InputStream ?? new MemoryStream(Input),
             OpenOutput = () => bytes,
             Engine = RealEngine ?? Engine,
+            BundledModel = BundledModel,
             Environment = name => Environment.GetValueOrDefault(name),
             IsOutputTerminal = IsOutputTerminal,
             IsErrorTerminal = IsErrorTerminal,

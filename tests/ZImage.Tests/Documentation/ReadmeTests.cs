@@ -51,6 +51,7 @@ public sealed partial class ReadmeTests
     [TestCase("golden/README.md")]
     [TestCase("docs/cli.md")]
     [TestCase("docs/native-libraries.md")]
+    [TestCase("docs/miniature.md")]
     [TestCase("docs/performance.md")]
     public void Every_link_within_the_repository_leads_somewhere(string page)
     {

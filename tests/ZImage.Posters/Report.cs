@@ -1,0 +1,142 @@
+using System.Globalization;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+
+namespace ZImage.Posters;
+
+/// <summary>Verdicts added up: for people a line a caption and a table, for programs one JSON object.</summary>
+internal sealed class Report(IReadOnlyList<Verdict> verdicts)
+{
+    private static readonly (Attribute Attribute, string Name)[] s_rows =
+    [
+        (Attribute.Shape, "shapes"), (Attribute.Color, "colours"), (Attribute.Place, "places"), (Attribute.Character, "characters"),
+        (Attribute.Size, "sizes"), (Attribute.Background, "backgrounds"),
+    ];
+
+    /// <summary>The share of a kind of thing that is right, in percent; 100 where nothing of the kind is stated.</summary>
+    public double Percent(Attribute attribute) => Share(verdicts, attribute);
+
+    /// <summary>What a caption's line says: counts, and everything that is wrong.</summary>
+    public static string Line(int number, Verdict verdict)
+    {
+        IEnumerable<string> counts = s_rows.Select(row => (row.Name, Count: verdict.Count(row.Attribute)))
+            .Where(row => row.Count.All > 0)
+            .Select(row => string.Create(CultureInfo.InvariantCulture, $"{row.Name} {row.Count.Right}/{row.Count.All}"));
+        IEnumerable<string> wrong = verdict.Findings.Where(finding => !finding.IsRight)
+            .Select(finding => $"{finding.Subject}: {finding.Found ?? "nothing"} for {finding.Expected}");
+        string faults = string.Join("; ", wrong);
+        return string.Create(CultureInfo.InvariantCulture, $"{number,4} {(verdict.IsRight ? "ok   " : "WRONG")} {string.Join(", ", counts)} | {verdict.Scene.Caption}{(faults.Length > 0 ? $" | {faults}" : "")}");
+    }
+
+    /// <summary>The table of totals.</summary>
+    public void WriteTable(TextWriter output)
+    {
+        (string Name, IReadOnlyList<Verdict> Of)[] columns =
+        [
+            ("all", verdicts), ("en", [.. verdicts.Where(v => v.Scene.Language == "en")]), ("zh", [.. verdicts.Where(v => v.Scene.Language == "zh")]),
+        ];
+        output.WriteLine($"{"",-12}{string.Concat(columns.Select(column => $"{column.Name,20}"))}");
+        foreach ((Attribute attribute, string name) in s_rows)
+        {
+            output.WriteLine($"{name,-12}{string.Concat(columns.Select(column => $"{Cell(column.Of, attribute),20}"))}");
+        }
+
+        string whole = string.Concat(columns.Select(column => $"{Cell(column.Of.Count(v => v.IsRight), column.Of.Count),20}"));
+        output.WriteLine($"{"captions",-12}{whole}");
+    }
+
+    /// <summary>One JSON object: totals, and for each caption what is wrong.</summary>
+    /// <param name="faults">Whether the faults are in it, or the totals alone.</param>
+    public string ToJson(bool faults = true)
+    {
+        using MemoryStream stream = new();
+        using (Utf8JsonWriter writer = new(stream, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("captions", verdicts.Count);
+            writer.WriteNumber("captions_right", verdicts.Count(verdict => verdict.IsRight));
+            writer.WriteStartObject("totals");
+            foreach ((Attribute attribute, string name) in s_rows)
+            {
+                (int right, int all) = Sum(verdicts, attribute);
+                writer.WriteStartObject(name);
+                writer.WriteNumber("right", right);
+                writer.WriteNumber("all", all);
+                writer.WriteNumber("percent", Math.Round(Percent(attribute), 2));
+                writer.WriteEndObject();
+            }
+
+            writer.WriteEndObject();
+            if (faults)
+            {
+                writer.WriteStartArray("wrong");
+                for (int i = 0; i < verdicts.Count; i++)
+                {
+                    WriteFaults(writer, i + 1, verdicts[i]);
+                }
+
+                writer.WriteEndArray();
+            }
+
+            writer.WriteEndObject();
+        }
+
+        return System.Text.Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
+    }
+
+    /// <summary>Summaries that <see cref="ToJson"/> wrote as a Markdown table, a row a file.</summary>
+    public static void WriteMarkdown(IEnumerable<string> files, TextWriter output)
+    {
+        output.WriteLine($"| | pictures |{string.Concat(s_rows.Select(row => $" {row.Name} |"))} captions wholly right |");
+        output.WriteLine($"| --- | ---: |{string.Concat(Enumerable.Repeat(" ---: |", s_rows.Length + 1))}");
+        foreach (string file in files)
+        {
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
+            JsonElement root = document.RootElement;
+            int all = root.GetProperty("captions").GetInt32();
+            IEnumerable<double> percents = s_rows.Select(row => root.GetProperty("totals").GetProperty(row.Name).GetProperty("percent").GetDouble())
+                .Append(100.0 * root.GetProperty("captions_right").GetInt32() / all);
+            string cells = string.Concat(percents.Select(percent => string.Create(CultureInfo.InvariantCulture, $" {percent:F1} |")));
+            output.WriteLine($"| {Path.GetFileNameWithoutExtension(file)} | {all} |{cells}");
+        }
+    }
+
+    private static void WriteFaults(Utf8JsonWriter writer, int number, Verdict verdict)
+    {
+        if (verdict.IsRight)
+        {
+            return;
+        }
+
+        writer.WriteStartObject();
+        writer.WriteNumber("number", number);
+        writer.WriteString("caption", verdict.Scene.Caption);
+        writer.WriteStartArray("findings");
+        foreach (Finding finding in verdict.Findings.Where(finding => !finding.IsRight))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("attribute", Enum.GetName(finding.Attribute)!.ToLowerInvariant());
+            writer.WriteString("subject", finding.Subject);
+            writer.WriteString("expected", finding.Expected);
+            writer.WriteString("found", finding.Found);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private static (int Right, int All) Sum(IReadOnlyList<Verdict> of, Attribute attribute)
+    {
+        (int Right, int All)[] counts = [.. of.Select(verdict => verdict.Count(attribute))];
+        return (counts.Sum(count => count.Right), counts.Sum(count => count.All));
+    }
+
+    private static double Share(IReadOnlyList<Verdict> of, Attribute attribute) =>
+        Sum(of, attribute) is (int right, int all) && all > 0 ? 100.0 * right / all : 100;
+
+    private static string Cell(IReadOnlyList<Verdict> of, Attribute attribute) => Sum(of, attribute) is var (right, all) ? Cell(right, all) : "";
+
+    private static string Cell(int right, int all) =>
+        all == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{100.0 * right / all:F1} % {$"{right}/{all}",9}");
+}

@@ -1,0 +1,1 @@
+"""Training, distillation, export and evaluation of the miniature checkpoint."""

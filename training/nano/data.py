@@ -1,0 +1,120 @@
+"""The training pool on the device: packed scenes, token ids of their captions, and what the auxiliary heads are to read."""
+
+import pathlib
+
+import torch
+
+from poster import render, vocabulary
+
+from . import dit, store
+
+
+class Bucket:
+    """Scenes of one canvas size. tokens (scenes, captions, length) int16; lengths (scenes, captions)."""
+
+    def __init__(self, pool, width: int, height: int, packed: dict, tokens: torch.Tensor, lengths: torch.Tensor):
+        self.pool, self.width, self.height, self.device = pool, width, height, pool.device
+        self.packed = {key: value.to(pool.device) for key, value in packed.items()}
+        self.tokens, self.lengths, self.lengths_cpu = tokens.to(pool.device), lengths.to(pool.device), lengths.long().cpu()
+        self.count = len(tokens)
+        chars = self.packed["text_chars"].long()
+        self.pitch = torch.where(chars < 0, 0.0, torch.where(chars < len(vocabulary.LATIN), vocabulary.LATIN_PITCH, 1.0))
+        self.has_text = chars[:, 0] >= 0
+
+    def keep(self, count: int) -> None:
+        """Drops all scenes but the first `count`."""
+        self.packed = {key: value[:count] for key, value in self.packed.items()}
+        self.tokens, self.lengths, self.lengths_cpu = self.tokens[:count], self.lengths[:count], self.lengths_cpu[:count]
+        self.pitch, self.has_text, self.count = self.pitch[:count], self.has_text[:count], min(count, self.count)
+
+    def render(self, index: torch.Tensor, width: int, height: int, rng: torch.Generator) -> torch.Tensor:
+        """Pictures in [-1, 1] with fresh jitter."""
+        seeds = torch.randint(2**62, (len(index),), generator=rng, device=self.device)
+        return render.render(self.packed, index, height, width, seeds)
+
+    def caption(self, items: torch.Tensor, pick: torch.Tensor, dropped: torch.Tensor | None, length: int):
+        """Token ids (batch, length) and true lengths; the empty caption where the text is dropped."""
+        ids, lengths = self.tokens[items, pick, :length].long(), self.lengths[items, pick].long()
+        if dropped is not None:
+            empty, count = self.pool.empty(1, length)
+            ids = torch.where(dropped[:, None], empty, ids)
+            lengths = torch.where(dropped, count, lengths)
+        return ids, lengths
+
+    def text_box(self, index: torch.Tensor):
+        """x, y, height in units of the shorter side, and the ends of the characters, (batch, 8) each, of the line of text."""
+        xyh, pitch = self.packed["text_xyh"][index], self.pitch[index]
+        short = min(self.width, self.height)
+        x, y, h = xyh[:, 0] * self.width / short, xyh[:, 1] * self.height / short, xyh[:, 2]
+        ends = x[:, None] - (h * pitch.sum(1) / 2)[:, None] + h[:, None] * pitch.cumsum(1)
+        return y, h, ends - h[:, None] * pitch, ends
+
+    def text_center(self, index: torch.Tensor) -> torch.Tensor:
+        """x and y in [0, 1]; y is -1 where there is no text."""
+        center = self.packed["text_xyh"][index, :2].clone()
+        center[:, 1] = torch.where(self.has_text[index], center[:, 1], torch.full_like(center[:, 1], -1.0))
+        return center
+
+    def grid(self, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Centres of the cells of a grid over the canvas, in units of the shorter side."""
+        short = min(self.width, self.height)
+        y = (torch.arange(rows, device=self.device) + 0.5) / rows * self.height / short
+        x = (torch.arange(columns, device=self.device) + 0.5) / columns * self.width / short
+        return x, y
+
+    def text_mask(self, index: torch.Tensor, rows: int, columns: int, grow: float = 0.0) -> torch.Tensor:
+        """(batch, rows, columns) float: 1 in the line of text, grown by a length."""
+        x, y = self.grid(rows, columns)
+        middle, h, starts, ends = self.text_box(index)
+        inside_y = (y[None] - middle[:, None]).abs() <= h[:, None] / 2 + grow
+        inside_x = (x[None] >= starts[:, :1] - grow) & (x[None] <= ends[:, -1:] + grow)
+        return (inside_y[:, :, None] & inside_x[:, None] & self.has_text[index][:, None, None]).float()
+
+    def labels(self, index: torch.Tensor, rows: int, columns: int) -> tuple[list[torch.Tensor], torch.Tensor]:
+        """Per image token: glyph, shape kind and shape colour (0: none), and whether it lies in the text."""
+        x, y = self.grid(rows, columns)
+        middle, h, starts, ends = self.text_box(index)
+        b = len(index)
+        chars = self.packed["text_chars"][index].long()
+        inside = (x[None, None] >= starts[..., None]) & (x[None, None] < ends[..., None]) & (chars >= 0)[..., None]
+        across = (inside * (chars + 1)[..., None]).sum(1)
+        glyph = across[:, None] * ((y[None] - middle[:, None]).abs() <= h[:, None] / 2)[:, :, None]
+        kind = torch.zeros(b, rows, columns, dtype=torch.long, device=self.device)
+        color = torch.zeros_like(kind)
+        short = min(self.width, self.height)
+        shape = self.packed["shape_xyr"][index]
+        kinds, colors = self.packed["shape_kind"][index].long(), self.packed["shape_color"][index].long()
+        for slot in range(shape.shape[1]):
+            sx, sy, r = shape[:, slot, 0] * self.width / short, shape[:, slot, 1] * self.height / short, shape[:, slot, 2]
+            near = ((x[None, None] - sx[:, None, None]) ** 2 + (y[None, :, None] - sy[:, None, None]) ** 2) < (0.8 * r[:, None, None]) ** 2
+            near = near & (kinds[:, slot] >= 0)[:, None, None]
+            kind = torch.where(near, (kinds[:, slot] + 1)[:, None, None], kind)
+            color = torch.where(near, (colors[:, slot] + 1)[:, None, None], color)
+        in_text = self.text_mask(index, rows, columns, 0.5 / rows)
+        return [glyph.flatten(1), kind.flatten(1), color.flatten(1)], in_text.flatten(1)
+
+
+class Pool:
+    """All buckets of a run."""
+
+    label_sizes = (len(vocabulary.CHARACTERS) + 1, len(vocabulary.KINDS) + 1, len(vocabulary.COLOR_NAMES) + 1)
+
+    def __init__(self, out: pathlib.Path, device: str):
+        self.device = torch.device(device)
+        state = store.load_state(out / "data.pt")
+        self.vocabulary = state["vocabulary"]
+        self.empty_ids = state["empty"].to(self.device)
+        self.empty_length = len(self.empty_ids)
+        self.buckets = [Bucket(self, *entry["size"], entry["packed"], entry["tokens"], entry["lengths"]) for entry in state["buckets"]]
+
+    @property
+    def total(self) -> int:
+        return sum(bucket.count for bucket in self.buckets)
+
+    def empty(self, count: int, length: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """The empty caption's ids, padded, and its length."""
+        length = length or dit.padded(self.empty_length)
+        ids = torch.zeros(count, length, dtype=torch.long, device=self.device)
+        n = min(length, self.empty_length)
+        ids[:, :n] = self.empty_ids[:n].long()
+        return ids, torch.full((count,), self.empty_length, dtype=torch.long, device=self.device)

@@ -1,0 +1,168 @@
+"""VAE training on a pool of rendered posters: crops first, whole pictures at the end, and whole ones of half the size all along."""
+
+import pathlib
+
+import torch
+from torch.nn import functional as F
+
+from . import store, vae
+from .ops import autocast, generator
+from .optim import Average, Clock
+
+
+def gradients(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return x[..., 1:, :] - x[..., :-1, :], x[..., 1:] - x[..., :-1]
+
+
+def reconstruction(output: torch.Tensor, target: torch.Tensor, c: dict) -> torch.Tensor:
+    """L1, squared error, and L1 of the edges at two scales."""
+    output = output.float()
+    loss = (output - target).abs().mean() + c["square"] * (output - target).pow(2).mean()
+    for _ in range(2):
+        for a, b in zip(gradients(output), gradients(target)):
+            loss = loss + 0.5 * c["gradient"] * (a - b).abs().mean()
+        output, target = F.avg_pool2d(output, 2), F.avg_pool2d(target, 2)
+    return loss
+
+
+class Pictures:
+    """Posters as levels 0 to 255, rendered once: the native size, and half of it."""
+
+    def __init__(self, bucket, count: int, rng: torch.Generator):
+        self.rng, self.device = rng, bucket.device
+        index = torch.randperm(bucket.count, generator=rng, device=bucket.device)[:count]
+        self.center = bucket.text_center(index)
+        self.large = self.render(bucket, index, 1)
+        self.small = self.render(bucket, index[: max(1, count // 2)], 2)
+
+    def render(self, bucket, index: torch.Tensor, shrink: int) -> torch.Tensor:
+        parts = [bucket.render(part, bucket.width // shrink, bucket.height // shrink, self.rng) for part in index.split(512)]
+        return torch.cat([part.add_(1).mul_(127.5).round_().byte().permute(0, 2, 3, 1).contiguous() for part in parts])
+
+    def chosen(self, count: int, of: int) -> torch.Tensor:
+        return torch.randint(of, (count,), generator=self.rng, device=self.device)
+
+    def whole(self, small: bool, count: int) -> torch.Tensor:
+        source = self.small if small else self.large
+        return pixels(source[self.chosen(count, len(source))])
+
+    def crops(self, count: int, size: int, text_share: float) -> torch.Tensor:
+        """One window per picture, around the text for a share of them."""
+        item = self.chosen(count, len(self.large))
+        h, w = self.large.shape[1:3]
+        random = torch.rand(count, 5, generator=self.rng, device=self.device)
+        center, place = self.center[item], random[:, :2]
+        near = (center + (random[:, 2:4] - 0.5) * torch.tensor([0.8, 0.3], device=self.device)).clamp(0, 1)
+        place = torch.where(((random[:, 4] < text_share) & (center[:, 1] > 0))[:, None], near, place)
+        x = (place[:, 0] * w - size / 2).round().long().clamp(0, w - size)
+        y = (place[:, 1] * h - size / 2).round().long().clamp(0, h - size)
+        rows = y[:, None] + torch.arange(size, device=self.device)
+        columns = x[:, None] + torch.arange(size, device=self.device)
+        return pixels(self.large[item[:, None, None], rows[:, :, None], columns[:, None, :]])
+
+    def batch(self, phase: dict, step: int, text_share: float) -> torch.Tensor:
+        """Pixels in [-1, 1], channels last; every fourth batch is whole posters of half the size."""
+        if step % 4 == 0:
+            return self.whole(True, phase["small_batch"])
+        return self.crops(phase["batch"], phase["crop"], text_share) if phase["crop"] else self.whole(False, phase["batch"])
+
+
+def pixels(levels: torch.Tensor) -> torch.Tensor:
+    """Levels (batch, height, width, 3) -> pixels in [-1, 1], (batch, 3, height, width) in channels-last order."""
+    return levels.float().div_(127.5).sub_(1).permute(0, 3, 1, 2)
+
+
+@torch.no_grad()
+def measure(model: vae.AutoencoderKL, pool, count: int, batch: int, seed: int) -> dict:
+    """PSNR of whole pictures in dB (mean over pictures, after rounding to 8 bits), of the text regions too."""
+    rng = generator(seed, pool.device)
+    bucket = pool.buckets[0]
+    every, text = [], []
+    for _ in range(max(1, count // batch)):
+        index = torch.randint(bucket.count, (batch,), generator=rng, device=pool.device)
+        pixels = bucket.render(index, bucket.width, bucket.height, rng)
+        with autocast(pool.device):
+            mean, _ = model.encode(pixels.contiguous(memory_format=torch.channels_last))
+            out = model.decode(mean.contiguous(memory_format=torch.channels_last))
+        levels = lambda x: (x.float() / 2 + 0.5).clamp(0, 1).mul(255).round()
+        error = (levels(out) - levels(pixels)).pow(2).mean(1)
+        every.append(-10 * torch.log10(error.mean((1, 2)) / 255**2 + 1e-10))
+        mask = bucket.text_mask(index, bucket.height, bucket.width)
+        inside = (error * mask).sum((1, 2)) / mask.sum((1, 2)).clamp_min(1)
+        text.append((-10 * torch.log10(inside / 255**2 + 1e-10))[mask.sum((1, 2)) > 0])
+    return {"psnr": float(torch.cat(every).mean()), "psnr_lowest_tenth": float(torch.cat(every).quantile(0.1)),
+            "psnr_text": float(torch.cat(text).mean()) if sum(len(x) for x in text) else 0.0}
+
+
+@torch.no_grad()
+def statistics(model: vae.AutoencoderKL, pool, batch: int, seed: int) -> tuple[float, float, list[float]]:
+    """Mean and 1 / standard deviation of the latents over both resolutions, and the deviation of each channel."""
+    rng = generator(seed, pool.device)
+    bucket, means = pool.buckets[0], []
+    for part in range(8):
+        index = torch.randint(bucket.count, (batch,), generator=rng, device=pool.device)
+        shrink = 2 if part % 4 == 0 else 1
+        pixels = bucket.render(index, bucket.width // shrink, bucket.height // shrink, rng)
+        with autocast(pool.device):
+            mean, _ = model.encode(pixels.contiguous(memory_format=torch.channels_last))
+        means.append(mean.transpose(0, 1).flatten(1))
+    flat = torch.cat(means, 1)
+    return float(flat.mean()), 1.0 / float(flat.std()), [round(float(x), 4) for x in flat.std(1)]
+
+
+def train(config: dict, pool, out: pathlib.Path, seed: int, compiled: bool, seconds: float) -> dict:
+    """Writes vae.safetensors (float32) and vae.json (config with scale and shift, and the measures)."""
+    c, device = config["vae"], pool.device
+    total = sum(phase["steps"] for phase in c["phases"])
+    clock = Clock(total, seconds)
+    if compiled:
+        vae.compile_norms()
+    model = vae.AutoencoderKL(dict(config["vae_model"])).to(device).to(memory_format=torch.channels_last)
+    extra = {"fused": True} if torch.device(device).type == "cuda" else {}
+    adam = torch.optim.AdamW(model.parameters(), lr=c["lr"], betas=(0.9, 0.98), weight_decay=0.0, **extra)
+    average = Average(model, c["ema"])
+    rng = generator(seed, device)
+    log = store.Log(out / "log" / "vae.jsonl", "vae")
+    pictures = Pictures(pool.buckets[0], c["pictures"], rng)
+    log.line(pictures=len(pictures.large))
+    ends = [sum(phase["steps"] for phase in c["phases"][: i + 1]) / total for i in range(len(c["phases"]))]
+    while (progress := clock.progress()) < 1:
+        phase = c["phases"][next(i for i, end in enumerate(ends) if progress < end or i == len(ends) - 1)]
+        rate = min(1.0, (clock.step + 1) / c["warmup"]) * (1 - progress) ** 0.8
+        for group in adam.param_groups:
+            group["lr"] = c["lr"] * rate
+        target = pictures.batch(phase, clock.step, c["text_crops"])
+        with autocast(device):
+            mean, logvar = model.encode(target)
+            spread = torch.exp(0.5 * logvar) + c["noise"]
+            z = mean + spread * torch.randn(mean.shape, generator=rng, device=device)
+            output = model.decode(z.contiguous(memory_format=torch.channels_last))
+        fit = reconstruction(output, target, c)
+        kl = 0.5 * (mean.pow(2) + logvar.exp() - 1 - logvar).mean()
+        (fit + c["kl"] * kl).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        adam.step()
+        adam.zero_grad(set_to_none=True)
+        average.update()
+        log.add(len(target))
+        clock.step += 1
+        if log.due() or clock.step == 1:
+            log.line(step=clock.step, progress=progress, loss=float(fit.detach()), kl=float(kl.detach()), lr=rate * c["lr"],
+                     whole=not phase["crop"])
+    del pictures
+    state = average.state()
+    model.load_state_dict(state)
+    shift, scale, channels = statistics(model, pool, c["phases"][-1]["batch"] * 4, seed + 1)
+    measures = measure(model, pool, c["measured"], c["phases"][-1]["batch"], seed + 2)
+    model.config.update(scaling_factor=round(scale, 6), shift_factor=round(shift, 6))
+    log.line(step=clock.step, shift=shift, scale=scale, **measures)
+    print(f"[vae] deviation by channel {channels}", flush=True)
+    store.write(out / "vae.safetensors", {k: v.float() for k, v in state.items()})
+    store.write_json(out / "vae.json", {"config": model.config, "channels": channels, "steps": clock.step, **measures})
+    return measures
+
+
+def load(out: pathlib.Path, device) -> vae.AutoencoderKL:
+    model = vae.AutoencoderKL(store.read_json(out / "vae.json")["config"])
+    model.load_state_dict(store.read(out / "vae.safetensors"))
+    return model.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)

@@ -1,0 +1,49 @@
+"""Packs the results of a run for transport: python training/pack.py OUT DEST. results.tar.gz (logs, tables, contact sheets) and
+models.tar.gz.00, .01, ... of at most --part MiB each; put together again with: cat models.tar.gz.* | tar xz. With --cache also the
+compiled kernels, as cache.tar.gz.00, ..., for a later run's TORCHINDUCTOR_CACHE_DIR."""
+
+import argparse
+import io
+import os
+import pathlib
+import sys
+import tarfile
+
+
+def archive(folder: pathlib.Path, names: list[str], level: int = 3) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=level) as tar:
+        for name in names:
+            if (folder / name).exists():
+                tar.add(folder / name, arcname=name)
+    return buffer.getvalue()
+
+
+def split(data: bytes, dest: pathlib.Path, name: str, part: int) -> None:
+    for i, start in enumerate(range(0, len(data), part)):
+        path = dest / f"{name}.{i:02d}"
+        path.write_bytes(data[start : start + part])
+        print(path.name, path.stat().st_size)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("dest", type=pathlib.Path)
+    parser.add_argument("--part", type=float, default=15.0, help="MiB a part")
+    parser.add_argument("--cache", action="store_true", help="also the compiled kernels")
+    a = parser.parse_args()
+    a.dest.mkdir(parents=True, exist_ok=True)
+    part = int(a.part * 2**20)
+    results = archive(a.out, ["result", "log", "warm.log", "vae.json", "latents.json"], 6)
+    (a.dest / "results.tar.gz").write_bytes(results)
+    print("results.tar.gz", len(results))
+    split(archive(a.out, ["models"]), a.dest, "models.tar.gz", part)
+    cache = pathlib.Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR", pathlib.Path.home() / ".cache" / "nano-inductor"))
+    if a.cache and cache.exists():
+        split(archive(cache.parent, [cache.name]), a.dest, "cache.tar.gz", part)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

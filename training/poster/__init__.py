@@ -1,0 +1,1 @@
+"""The poster world: scenes, captions, renderer, tokenizer, data set and checker."""

@@ -1,0 +1,45 @@
+"""Writes the held-out captions: `python -m poster.heldout [file]`. Every shape's (kind, colour, place) and every text string
+in them is held out, so that training has seen none of them. English and Chinese take turns."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+
+from .caption import describe
+from .dataset import MAX_TOKENS, TOKENIZER
+from .scene import Generator, to_json
+from .tokenizer import Encoder
+
+COUNT, SEED = 500, 2511
+FILE = Path(__file__).parents[1] / "heldout.jsonl"
+
+
+def items(count: int = COUNT, seed: int = SEED, width: int = 256, height: int = 256, tokenizer: str | Path = TOKENIZER) -> list[dict]:
+    """`count` scenes with captions as JSON objects of the contract."""
+    generator = Generator(f"heldout/{seed}/{width}x{height}", width, height, heldout=True)
+    rng = random.Random(f"heldout/{seed}/captions")
+    encoder, seen, out = Encoder(tokenizer), set(), []
+    while len(out) < count:
+        scene = generator.scene()
+        if scene.signature() in seen or not (scene.shapes or scene.text):
+            continue
+        caption = describe(scene, "en" if len(out) % 2 == 0 else "zh", rng, full=True)
+        if len(encoder.encode_chat(caption.caption)) > MAX_TOKENS:
+            continue
+        seen.add(scene.signature())
+        out.append(to_json(scene, caption))
+    return out
+
+
+def write(path: str | Path = FILE) -> None:
+    """Writes the file, one object a line."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    lines = "".join(json.dumps(i, ensure_ascii=False, separators=(",", ":")) + "\n" for i in items())
+    Path(path).write_text(lines, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(*sys.argv[1:2])

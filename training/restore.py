@@ -1,0 +1,27 @@
+"""Begins a run from exported checkpoints, so that distillation, evaluation or ablation can be run again without the stages before them:
+python training/restore.py MODELS OUT, then run.py --out OUT --stage data --stage distill --stage export --stage evaluate --stage ablation."""
+
+import pathlib
+import shutil
+import sys
+
+from nano import store
+
+
+def main() -> int:
+    models, out = map(pathlib.Path, sys.argv[1:3])
+    nano, base = models / "nano", models / "nano-base"
+    read = lambda path: {name: tensor.float() for name, tensor in store.read(path).items()}
+    shutil.copytree(nano / "tokenizer", out / "tokenizer", dirs_exist_ok=True)
+    for folder in (nano, base):
+        shutil.copytree(folder, out / "models" / folder.name, dirs_exist_ok=True)
+    store.write(out / "vae.safetensors", read(nano / "vae" / "diffusion_pytorch_model.safetensors"))
+    store.write_json(out / "vae.json", {"config": store.read_json(nano / "vae" / "config.json")})
+    state = {"text_encoder": read(nano / "text_encoder" / "model.safetensors"),
+             "transformer": read(base / "transformer" / "diffusion_pytorch_model.safetensors")}
+    store.save_state(out / "flow_native.pt", {"average": state})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

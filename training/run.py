@@ -1,0 +1,100 @@
+"""Trains the miniature checkpoint: python training/run.py --out DIR. See README.md beside this file."""
+
+import time
+
+START = time.monotonic()
+
+import argparse
+import os
+import pathlib
+import subprocess
+import sys
+import traceback
+
+# Kernels that were compiled once are kept; name another folder to carry them from machine to machine.
+for variable in ("TORCHINDUCTOR_FX_GRAPH_CACHE", "TORCHINDUCTOR_AUTOGRAD_CACHE"):
+    os.environ.setdefault(variable, "1")
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(pathlib.Path.home() / ".cache" / "nano-inductor"))
+
+import torch
+
+from nano import config as settings
+from nano import stages, store
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of all results; finished stages in it are skipped")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stage", action="append", choices=stages.NAMES, help="run only this stage (may be repeated)")
+    parser.add_argument("--skip", action="append", default=[], choices=stages.NAMES, help="leave this stage out (may be repeated)")
+    parser.add_argument("--until", choices=stages.NAMES, help="stop after this stage")
+    parser.add_argument("--force", action="store_true", help="run the named stages again")
+    parser.add_argument("--deadline", type=float, metavar="SECONDS",
+                        help="for the whole run from its start: training stages fill the time by their shares, whatever their steps")
+    parser.add_argument("--smoke", action="store_true", help="a few steps of every stage at the real batch sizes")
+    parser.add_argument("--tiny", action="store_true", help="a few steps of small networks, for a processor")
+    parser.add_argument("--budget-scale", type=float, default=1.0, help="multiplies the steps and seconds of every training stage")
+    parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--no-warm", action="store_true", help="do not compile in a second process while the first stages run")
+    parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override, such as flow.muon_lr=0.01")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    return parser.parse_args()
+
+
+def main() -> int:
+    a = arguments()
+    name = "smoke" if a.smoke else "tiny" if a.tiny else "full"
+    config = settings.load(name, a.budget_scale)
+    for change in a.set:
+        settings.override(config, change)
+    if a.deadline:
+        settings.lift_steps(config)
+    a.out.mkdir(parents=True, exist_ok=True)
+    store.write_json(a.out / "result" / "config.json", {"name": name, "seed": a.seed, "deadline": a.deadline, "torch": torch.__version__, **config})
+    wanted = stages.NAMES[: stages.NAMES.index(a.until) + 1] if a.until else list(stages.NAMES)
+    wanted = [stage for stage in wanted if stage not in a.skip and (not a.stage or stage in a.stage)]
+    compiled = not a.no_compile and torch.device(a.device).type == "cuda"
+    run = stages.Run(config, a.out, a.seed, a.device, compiled, wanted, START + a.deadline if a.deadline else None)
+    warm = None
+    if compiled and not a.no_warm and "flow_low" in wanted and not run.finished("flow_low"):
+        with open(a.out / "warm.log", "w", encoding="utf-8") as log:
+            warm = subprocess.Popen([sys.executable, "-m", "nano.warm", str((a.out / "result" / "config.json").resolve()), a.device],
+                                    cwd=HERE, stdout=log, stderr=subprocess.STDOUT)
+    failed = 0
+    try:
+        for stage in wanted:
+            failed += not attempt(run, stage, bool(a.force and a.stage))
+    finally:
+        if warm is not None and warm.poll() is None:
+            warm.kill()
+    print(f"[run] {time.monotonic() - START:.1f} s, failed stages: {failed}", flush=True)
+    return int(failed > 0)
+
+
+def attempt(run: stages.Run, stage: str, again: bool) -> bool:
+    """Runs a stage. What goes wrong in one is printed and noted, and costs only the stages that need it."""
+    start = time.monotonic()
+    if run.finished(stage) and not again:
+        print(f"[{stage}] kept", flush=True)
+        return True
+    if missing := run.missing(stage):
+        print(f"[{stage}] left out: there is no result of {', '.join(missing)}", flush=True)
+        return False
+    if stage == "ablation" and run.left() < run.ablation_time():
+        print(f"[{stage}] left out: {run.left():.0f} s are left", flush=True)
+        return True
+    try:
+        run.run(stage)
+    except Exception as error:  # noqa: BLE001 (a later stage's result is worth more than a clean end)
+        traceback.print_exc()
+        run.note(stage, time.monotonic() - start, f"{type(error).__name__}: {error}")
+        return False
+    run.note(stage, time.monotonic() - start)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())
