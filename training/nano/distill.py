@@ -149,6 +149,8 @@ class Distiller:
     def update(self, r: Rollout, kind: str, inputs: dict) -> dict:
         """One step of `kind`: "guided", "dmd", or "fake" (the fake network only). Free of transfers and random numbers, so that it
         can be captured. "next" is where the items of the rollout are then."""
+        self.optimizer.clear()
+        self.fake_optimizer.clear()
         index = inputs["index"]
         level, following = self.levels[index], self.levels[index + 1]
         with torch.no_grad(), autocast(self.device):

@@ -97,6 +97,7 @@ class Trainer:
 
     def update(self, bucket, latents: torch.Tensor, length: int, stretch: float, inputs: dict) -> dict:
         """Loss, gradients and update of one batch; free of transfers and random numbers, so that it can be captured."""
+        self.optimizer.clear()
         c, device = self.c, self.device
         items, noise, level = inputs["items"], inputs["noise"], inputs["level"]
         ids, lengths = bucket.caption(items, inputs["pick"], inputs["dropped"], length)
@@ -177,8 +178,9 @@ class Trainer:
         for name, average in self.averages.items():
             average.shadow = [state["average"][name][key].float() for key in average.names]
             average.count = 10**6
-        self.optimizer.muon.buffers = state["momentum"]
-        self.optimizer.adam.load_state_dict(state["adam"])
+        if "adam" in state:  # a restored run begins with fresh optimisers
+            self.optimizer.muon.buffers = state["momentum"]
+            self.optimizer.adam.load_state_dict(state["adam"])
 
 
 class _All:

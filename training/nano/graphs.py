@@ -63,3 +63,6 @@ class Graphs:
     def clear(self) -> None:
         """Lets go of all graphs and their memory."""
         self.entries.clear()
+        if self.pool is not None:
+            self.pool = torch.cuda.graph_pool_handle()  # one that no graph uses any more cannot be taken up again
+            torch.cuda.empty_cache()

@@ -88,6 +88,10 @@ class Optimizer:
             else:
                 group["lr"] = group["base"] * scale
 
+    def clear(self) -> None:
+        for parameter in self.all:
+            parameter.grad = None
+
     def step(self, clip: float | None = None) -> None:
         """Updates and clears; `clip` limits the norm of the gradients that AdamW sees."""
         for parameter in self.all:
@@ -98,8 +102,7 @@ class Optimizer:
         if self.muon:
             self.muon.step()
         self.adam.step()
-        for parameter in self.all:
-            parameter.grad = None
+        self.clear()
 
 
 class Average:

@@ -66,7 +66,7 @@ class Run:
         getattr(self, stage)(self.seed + 1000 * NAMES.index(stage))
 
     def ablation_time(self) -> float:
-        return 3 * (self.config["distill"]["ablation_seconds"] + 6)
+        return 3 * (self.config["distill"]["ablation_seconds"] + 8)
 
     def note(self, stage: str, seconds: float, error: str | None = None) -> None:
         """One line of the run's summary: time and peak memory of the stage."""
@@ -152,7 +152,8 @@ class Run:
         export.nano(self.config, self.out)
 
     def evaluate(self, seed: int) -> None:
-        evaluate.table(self.config, self.out, self.device, self.pool().vocabulary, lambda: self.left() < MARGIN)
+        evaluate.table(self.config, self.out, self.device, self.pool().vocabulary,
+                       lambda: self.left() < MARGIN + ("ablation" in self.stages) * self.ablation_time())
 
     def ablation(self, seed: int) -> None:
         """DMD from the base, without the guided phase: both terms and each alone, for the same number of steps; their scores."""

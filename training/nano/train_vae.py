@@ -129,6 +129,7 @@ class Trainer:
         self.graphs = Graphs(c["graphs"], self.device)
 
     def update(self, inputs: dict) -> dict:
+        self.optimizer.clear()
         target, noise = inputs["target"], inputs["noise"]
         with autocast(self.device):
             mean, logvar = self.model.encode(target)
