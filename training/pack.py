@@ -1,6 +1,6 @@
 """Packs the results of a run for transport: python training/pack.py OUT DEST. results.tar.gz (logs, tables, contact sheets) and
-models.tar.gz.00, .01, ... of at most --part MiB each; put together again with: cat models.tar.gz.* | tar xz. With --resume also what an unfinished run
-needs to go on elsewhere (restore.py reads it): the VAE, and the networks of the last flow stage in bfloat16. With --cache also the
+models.tar.gz.00, .01, ... of at most --part MiB each; put together again with: cat models.tar.gz.* | tar xz. With --resume also what an
+unfinished run needs to go on elsewhere (restore.py reads it): the VAE, and the networks of the last flow stage in bfloat16. With --cache also the
 compiled kernels, as cache.tar.gz.00, ..., for a later run's TORCHINDUCTOR_CACHE_DIR."""
 
 import argparse

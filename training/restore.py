@@ -1,6 +1,7 @@
 """Goes on with a run elsewhere. From what pack.py --resume wrote, put together and unpacked: python training/restore.py FOLDER OUT, then
-run.py --out OUT as before; the optimisers start anew. Or begins a run from exported checkpoints, so that distillation, evaluation or ablation can be run again without the stages before them:
-python training/restore.py MODELS OUT, then run.py --out OUT --stage data --stage distill --stage export --stage evaluate --stage ablation."""
+run.py --out OUT as before; the optimisers start anew. Or begins a run from exported checkpoints, so that distillation, evaluation or
+ablation can be run again without the stages before them: python training/restore.py MODELS OUT, then
+run.py --out OUT --stage data --stage distill --stage export --stage evaluate --stage ablation."""
 
 import pathlib
 import shutil

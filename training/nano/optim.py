@@ -92,6 +92,15 @@ class Optimizer:
         for parameter in self.all:
             parameter.grad = None
 
+    @torch.no_grad()
+    def forget(self) -> None:
+        """Empties the optimisers' memory, in place."""
+        for buffer in (b for group in (self.muon.buffers if self.muon else []) for b in group):
+            buffer.zero_()
+        for state in self.adam.state.values():
+            for name in ("exp_avg", "exp_avg_sq"):
+                state[name].zero_()
+
     def step(self, clip: float | None = None) -> None:
         """Updates and clears; `clip` limits the norm of the gradients that AdamW sees."""
         for parameter in self.all:
@@ -126,6 +135,12 @@ class Average:
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
         self.shadow = [state[name].clone() for name in self.names]
+
+    @torch.no_grad()
+    def push(self) -> None:
+        """Gives the module the averaged weights, in place."""
+        for live, shadow in zip(self.live, self.shadow):
+            live.copy_(shadow)
 
     def swapped(self):
         """A context in which the module holds the averaged weights."""

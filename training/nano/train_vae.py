@@ -115,7 +115,8 @@ def statistics(model: vae.AutoencoderKL, pool, batch: int, seed: int) -> tuple[f
 
 
 class Trainer:
-    """The networks, and one step of them. Muon trains the filters: on small crops it fell in 25 steps below AdamW's loss after 100."""
+    """The networks, and one step of them. Muon trains the filters: 200 steps of 8 crops on a processor
+    ended at 17 dB in text, those with AdamW at 12.6."""
 
     def __init__(self, config: dict, device: torch.device, seed: int, compiled: bool):
         c = self.c = config["vae"]
@@ -183,20 +184,27 @@ def train(config: dict, pool, out: pathlib.Path, seed: int, compiled: bool, seco
     with worker.graphs.stage():
         pictures = Pictures(pool.buckets[0], c["pictures"], worker.rng)
         log.line(pictures=len(pictures.large))
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = c["search"] == "on", 4
+        good, calm = worker.average.state(), 1.0
         if c["search"] == "auto" and torch.device(device).type == "cuda":
             found = worker.choose_search(pictures.batch(c["phases"][0], 1, c["text_crops"]), seconds)
             log.line(**found)
         while (progress := clock.progress()) < 1:
             phase = next(phase for phase in c["phases"] if progress < phase["until"])
-            rate = trapezoid(clock.step, progress, c["warmup"], c["decay_from"])
+            rate = calm * trapezoid(clock.step, progress, c["warmup"], c["decay_from"])
             target = pictures.batch(phase, clock.step, c["text_crops"])
             values = worker.step(target, rate)
             log.add(len(target))
             clock.step += 1
             if log.due() or clock.step == 1:
                 numbers = {name: float(value) for name, value in values.items()}
-                if not all(math.isfinite(value) for value in numbers.values()):
-                    raise FloatingPointError(f"vae: the loss is not finite at step {clock.step}")
+                if all(math.isfinite(value) for value in numbers.values()):
+                    good = worker.average.state()
+                else:  # back to the last good weights, with half the learning rate
+                    calm *= 0.5
+                    worker.average.restore(good)
+                    worker.average.push()
+                    worker.optimizer.forget()
                 log.line(step=clock.step, progress=progress, **numbers, lr=rate, crop=phase["crop"])
     torch.backends.cudnn.benchmark = False
     del pictures
