@@ -116,7 +116,7 @@ def statistics(model: vae.AutoencoderKL, pool, batch: int, seed: int) -> tuple[f
 
 class Trainer:
     """The networks, and one step of them. Muon trains the filters: 200 steps of 8 crops on a processor
-    ended at 17 dB in text, those with AdamW at 12.6."""
+    ended at 18.7 dB in crops of text, those with AdamW at 12.6."""
 
     def __init__(self, config: dict, device: torch.device, seed: int, compiled: bool):
         c = self.c = config["vae"]
