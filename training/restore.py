@@ -1,5 +1,7 @@
-"""Begins a run from exported checkpoints, so that distillation, evaluation or ablation can be run again without the stages before them:
-python training/restore.py MODELS OUT, then run.py --out OUT --stage data --stage distill --stage export --stage evaluate --stage ablation."""
+"""Goes on with a run elsewhere. From what pack.py --resume wrote, put together and unpacked: python training/restore.py FOLDER OUT, then
+run.py --out OUT as before; the optimisers start anew. Or begins a run from exported checkpoints, so that distillation, evaluation or
+ablation can be run again without the stages before them: python training/restore.py MODELS OUT, then
+run.py --out OUT --stage data --stage distill --stage export --stage evaluate --stage ablation."""
 
 import pathlib
 import shutil
@@ -8,8 +10,26 @@ import sys
 from nano import store
 
 
+def resume(folder: pathlib.Path, out: pathlib.Path) -> None:
+    shutil.copytree(folder, out, dirs_exist_ok=True)
+    for stage in ("flow_low", "flow_native"):
+        path = out / f"{stage}.safetensors"
+        if not path.exists():
+            continue
+        state: dict = {}
+        for name, tensor in store.read(path).items():
+            part, name = name.split("/", 1)
+            state.setdefault(part, {})[name] = tensor.float()
+        store.save_state(out / "flow_low.pt", {"live": state, "average": state})
+        store.save_state(out / f"{stage}.pt", {"live": state, "average": state})
+        path.unlink()
+
+
 def main() -> int:
     models, out = map(pathlib.Path, sys.argv[1:3])
+    if not (models / "nano").exists():
+        resume(models, out)
+        return 0
     nano, base = models / "nano", models / "nano-base"
     read = lambda path: {name: tensor.float() for name, tensor in store.read(path).items()}
     shutil.copytree(nano / "tokenizer", out / "tokenizer", dirs_exist_ok=True)

@@ -19,7 +19,7 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(pathlib.Path.home() / ".cac
 import torch
 
 from nano import config as settings
-from nano import stages, store
+from nano import profile, stages, store
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -39,6 +39,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--budget-scale", type=float, default=1.0, help="multiplies the steps and seconds of every training stage")
     parser.add_argument("--no-compile", action="store_true")
     parser.add_argument("--no-warm", action="store_true", help="do not compile in a second process while the first stages run")
+    parser.add_argument("--profile", action="append", choices=["vae", "flow", "distill"],
+                        help="train nothing, but time a step and list its kernels (may be repeated); give it an --out of its own")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override, such as flow.muon_lr=0.01")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser.parse_args()
@@ -58,6 +60,9 @@ def main() -> int:
     wanted = [stage for stage in wanted if stage not in a.skip and (not a.stage or stage in a.stage)]
     compiled = not a.no_compile and torch.device(a.device).type == "cuda"
     run = stages.Run(config, a.out, a.seed, a.device, compiled, wanted, START + a.deadline if a.deadline else None)
+    if a.profile:
+        profile.measure(run, a.profile)
+        return 0
     warm = None
     if compiled and not a.no_warm and "flow_low" in wanted and not run.finished("flow_low"):
         with open(a.out / "warm.log", "w", encoding="utf-8") as log:

@@ -41,26 +41,33 @@ BUCKETS = [((256, 256), 0.85), ((320, 192), 0.075), ((192, 320), 0.075)]
 # Steps and seconds: a training stage ends at whichever comes first, and its learning rate has come down by then.
 FULL = {
     "transformer": TRANSFORMER, "text_encoder": TEXT_ENCODER, "vae_model": VAE,
-    "data": {"scenes": 180_000, "processes": 0},
+    "data": {"scenes": 240_000, "processes": 0},
     "vae": {
-        # The sizes of the batches are none of the pictures' own sizes at any level: the compiler takes equal numbers for the same thing.
-        "phases": [{"crop": 128, "batch": 96, "small_batch": 96, "steps": 2000}, {"crop": 0, "batch": 24, "small_batch": 96, "steps": 800}],
-        "seconds": 110, "pictures": 24_000, "lr": 1.5e-3, "warmup": 50, "kl": 3e-4, "noise": 0.05, "gradient": 0.5, "square": 1.0,
-        "ema": 0.995, "text_crops": 0.6, "measured": 500,
+        # `until` is a share of the stage. The sizes of the batches are none of the pictures' own numbers of pixels at any level: the
+        # compiler takes equal numbers for the same thing.
+        "phases": [{"crop": 64, "batch": 72, "small_batch": 20, "until": 0.65}, {"crop": 128, "batch": 20, "small_batch": 20, "until": 0.85},
+                   {"crop": 0, "batch": 10, "small_batch": 20, "until": 1.0}],
+        "steps": 20_000, "seconds": 270, "pictures": 24_000, "muon_lr": 0.02, "lr": 1.5e-3, "warmup": 50, "decay_from": 0.3, "kl": 3e-4,
+        "noise": 0.05, "gradient": 0.5, "square": 1.0, "ema": 0.998, "text_crops": 0.8, "measured": 500, "search": "auto", "graphs": True,
     },
-    "latents": {"batch": 480, "seconds": 45},
+    "latents": {"batch": 448, "seconds": 55},
     "flow": {
-        "muon_lr": 0.02, "adam_lr": 2e-3, "embed_lr": 6e-3, "momentum": 0.95, "shift": 3.0, "uniform": 0.1, "drop": 0.1, "ema": 0.998,
-        "text_weight": 1.5, "aux": 0.1, "aux_layer": 4,
-        "low": {"batch": 480, "steps": 3600, "seconds": 105, "warmup": 100, "decay_from": 1.0, "stretch": 2.0},
-        "native": {"batch": 240, "steps": 7200, "seconds": 235, "warmup": 20, "decay_from": 0.4, "stretch": 1.0, "probe_at": 0.5},
+        "muon_lr": 0.02, "adam_lr": 2e-3, "embed_lr": 6e-3, "momentum": 0.95, "shift": 3.0, "uniform": 0.1, "drop": 0.1, "ema": 0.999,
+        "text_weight": 2.5, "aux": 0.1, "aux_layer": 4, "graphs": True,
+        "low": {"batch": 480, "steps": 6000, "seconds": 100, "warmup": 100, "decay_from": 1.0, "stretch": 2.0},
+        "native": {"batch": 240, "steps": 20_000, "seconds": 430, "warmup": 20, "decay_from": 0.4, "stretch": 1.0, "probes": [0.5]},
     },
     "distill": {
-        "batch": 208, "steps": 700, "seconds": 105, "evaluations": 8, "alpha": 2.0, "lr": 1.0e-5, "muon_lr": 1.0e-4, "fake_lr": 1.0e-4,
-        "fake_muon_lr": 6.0e-4, "ca": True, "dm": True, "data_weight": 0.0, "floor": 0.05, "ema": 0.98, "warmup": 30, "fake_warmup": 20,
-        "ablation_steps": 250, "ablation_seconds": 60,
+        "batch": 208, "steps": 3600, "seconds": 180, "evaluations": 8, "graphs": True, "lr": 4e-4, "muon_lr": 4e-3, "warmup": 30, "ema": 0.99,
+        # The guided phase.
+        "guided_share": 0.65, "substeps": 3, "guidance": 2.0, "text_weight": 2.5,
+        # DMD; dmd_rate multiplies the learning rates, and is where those of the guided phase end.
+        "dmd_rate": 0.1, "guided_every": 2, "alpha": 3.0, "fake_lr": 1e-4, "fake_muon_lr": 1e-3, "ca": True, "dm": True, "floor": 0.05,
+        "fake_warmup": 60, "guard": True,
+        "ablation_steps": 250, "ablation_seconds": 18, "ablation_rate": 0.25, "ablation_every": 125,
     },
-    "evaluate": {"count": 500, "guidance": 2.0, "guidances": [1.0, 2.0, 4.0], "batch": 250, "base_steps": 28, "steps": 8, "probe": 64},
+    "evaluate": {"count": 500, "validation": 200, "guidance": 2.0, "guidances": [1.5, 2.0, 3.0], "batch": 250, "base_steps": 28, "steps": 8,
+                 "probe": 64},
     "shift": 3.0,
 }
 
@@ -68,12 +75,12 @@ FULL = {
 def _shrink(config: dict, scenes: int, batch: float, steps: dict) -> dict:
     c = copy.deepcopy(config)
     c["data"]["scenes"] = scenes
-    for phase, count in zip(c["vae"]["phases"], steps["vae"]):
-        phase.update(steps=count, batch=max(2, int(phase["batch"] * batch)), small_batch=max(2, int(phase["small_batch"] * batch)))
+    for phase in c["vae"]["phases"]:
+        phase.update(batch=max(2, int(phase["batch"] * batch)), small_batch=max(2, int(phase["small_batch"] * batch)))
     for name in ("low", "native"):
         c["flow"][name].update(steps=steps[name], batch=max(4, int(c["flow"][name]["batch"] * batch)), warmup=5)
-    c["vae"].update(pictures=min(c["vae"]["pictures"], scenes // 2), warmup=5)
-    c["distill"].update(steps=steps["distill"], ablation_steps=max(2, steps["distill"] // 2), warmup=2, fake_warmup=2,
+    c["vae"].update(steps=steps["vae"], pictures=min(c["vae"]["pictures"], scenes // 2), warmup=5)
+    c["distill"].update(steps=steps["distill"], ablation_steps=max(2, steps["distill"] // 2), warmup=2, fake_warmup=1, ablation_every=2,
                         batch=max(4, int(c["distill"]["batch"] * batch)))
     return c
 
@@ -81,24 +88,23 @@ def _shrink(config: dict, scenes: int, batch: float, steps: dict) -> dict:
 def load(name: str, scale: float = 1.0) -> dict:
     """The settings `full`, `smoke` or `tiny`; `scale` multiplies the steps and seconds of every training stage."""
     if name == "smoke":
-        c = _shrink(FULL, 12_000, 1.0, {"vae": (60, 30), "low": 60, "native": 60, "distill": 30})
-        c["evaluate"].update(count=64, guidances=[2.0])
+        c = _shrink(FULL, 12_000, 1.0, {"vae": 300, "low": 100, "native": 100, "distill": 100})
+        c["evaluate"].update(count=64, validation=64, guidances=[2.0])
         return c
     if name == "tiny":
-        c = _shrink(FULL, 96, 0.02, {"vae": (2, 2), "low": 3, "native": 3, "distill": 4})
+        c = _shrink(FULL, 96, 0.02, {"vae": 6, "low": 3, "native": 3, "distill": 8})
         c["vae"]["measured"] = 4
         c["vae_model"].update(block_out_channels=[16, 16, 16, 32])
         c["transformer"].update(n_layers=2)
         c["flow"]["aux_layer"] = 1
         c["text_encoder"].update(num_hidden_layers=2, layer_types=["full_attention"] * 2)
         c["latents"]["batch"] = 16
-        c["evaluate"].update(count=6, guidances=[1.0, 2.0], batch=6, base_steps=2, steps=2, probe=4)
+        c["evaluate"].update(count=6, validation=6, guidances=[1.0, 2.0], batch=6, base_steps=2, steps=2, probe=4)
         return c
     c = copy.deepcopy(FULL)
     if scale != 1.0:
-        for part in (*c["vae"]["phases"], c["flow"]["low"], c["flow"]["native"], c["distill"]):
-            part["steps"] = max(1, round(part["steps"] * scale))
         for part in training_parts(c).values():
+            part["steps"] = max(1, round(part["steps"] * scale))
             part["seconds"] = part["seconds"] * scale
     return c
 
@@ -110,7 +116,7 @@ def training_parts(c: dict) -> dict[str, dict]:
 
 def lift_steps(c: dict) -> None:
     """Leaves the end of every training stage to its seconds."""
-    for part in (*c["vae"]["phases"], c["flow"]["low"], c["flow"]["native"], c["distill"]):
+    for part in training_parts(c).values():
         part["steps"] *= 1000
 
 

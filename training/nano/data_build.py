@@ -44,11 +44,13 @@ def encode(out: pathlib.Path, captions: list[str]) -> tuple[torch.Tensor, torch.
     return torch.from_numpy(tokens).long(), torch.from_numpy(lengths).long(), torch.tensor(encoder.encode_chat(""))
 
 
-def heldout(out: pathlib.Path, count: int) -> list[dict]:
-    """`count` of the held-out captions with their scenes, evenly out of the list so that every kind is among them."""
-    path = out / "heldout.jsonl"
+def heldout(out: pathlib.Path, count: int, validation: bool = False) -> list[dict]:
+    """`count` of the held-out captions with their scenes, evenly out of the list so that every kind is among them; or of others from
+    another seed, for the choices that the training makes itself."""
+    path = out / ("validation.jsonl" if validation else "heldout.jsonl")
     if not path.exists():
-        rows = heldout_captions.items(tokenizer=out / "tokenizer")
+        changes = {"seed": heldout_captions.SEED + 1, "count": max(count, 250)} if validation else {}
+        rows = heldout_captions.items(tokenizer=out / "tokenizer", **changes)
         path.write_text("".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows), encoding="utf-8")
     items = checker.load(path)
     return [items[i * len(items) // count] for i in range(count)] if count < len(items) else items

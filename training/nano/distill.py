@@ -1,12 +1,16 @@
-"""Decoupled DMD: the base becomes a generator of eight evaluations without guidance.
+"""The base becomes a generator of eight evaluations without guidance, in two phases.
 
-Two terms push the generator's predicted picture x. Guidance augmentation (CA) is the engine: (alpha - 1) times the frozen
+First the guided phase, a regression: from where the generator itself has come to, the frozen teacher with guidance goes on to the
+generator's next noise level in a few small steps, and the generator learns to get there in one.
+
+Then decoupled DMD. Two terms push the generator's predicted picture x. Guidance augmentation (CA) is the engine: (alpha - 1) times the frozen
 teacher's conditional minus its unconditional prediction, at noise levels that the generator's current step has not settled yet.
 Distribution matching (DM) is the regulariser: the teacher's conditional prediction minus that of a `fake` network that follows
 the generator's outputs, at all noise levels. The two draw their noise levels independently.
 
 Backward simulation costs nothing extra: each item of the rolling batch stands at its own step of the sampler's schedule, and the
-generator's evaluation that is trained also moves the item to its next step."""
+generator's evaluation that is trained also moves the item to its next step. Every `guided_every`-th step stays one of the guided
+phase's, which keeps a small network from drifting."""
 
 import copy
 import math
@@ -15,6 +19,7 @@ import pathlib
 import torch
 
 from . import flow, sampler, store
+from .graphs import Graphs
 from .ops import autocast, generator
 from .optim import Average, Clock, Optimizer
 
@@ -49,8 +54,9 @@ class Rollout:
 
 
 class Distiller:
-    def __init__(self, config: dict, pool, base: tuple, seed: int, compiled: bool, ca: bool = True, dm: bool = True):
-        c = self.c = {**config["distill"], "ca": ca, "dm": dm}
+    def __init__(self, config: dict, pool, base: tuple, seed: int, compiled: bool, **changes):
+        """`changes` replaces settings, for the ablation."""
+        c = self.c = {**config["distill"], **changes}
         self.pool, self.device, self.shift = pool, pool.device, config["shift"]
         self.encoder, self.teacher = base[0], copy.deepcopy(base[1]).requires_grad_(False)
         self.student, self.fake = copy.deepcopy(base[1]), copy.deepcopy(base[1])
@@ -63,9 +69,14 @@ class Distiller:
                 parameter.requires_grad_(not name.startswith(("context_refiner.", "cap_embedder.", "cap_pad_token")))
         self.optimizer = Optimizer({"student": self.student}, c["muon_lr"], c["lr"], betas=(0.5, 0.98))
         self.fake_optimizer = Optimizer({"fake": self.fake}, c["fake_muon_lr"], c["fake_lr"], betas=(0.5, 0.98))
+        self.graphs = Graphs(c["graphs"], self.device, 2)
         self.average = Average(self.student, c["ema"])
         self.rng, self.rng_cpu = generator(seed, self.device), generator(seed + 1)
         self.levels = sampler.sigmas(c["evaluations"], self.shift).to(self.device)
+        fine = sampler.sigmas(c["evaluations"] * c["substeps"], self.shift)
+        between = torch.arange(c["evaluations"])[:, None] * c["substeps"] + torch.arange(c["substeps"] + 1)
+        self.between = fine[between].to(self.device)  # (evaluations, substeps + 1): the teacher's levels inside each step
+        self.between[:, 0], self.between[:, -1] = self.levels[:-1], self.levels[1:]
         self.rollouts, self.weights = self.make_rollouts()
         with torch.no_grad(), autocast(self.device):
             ids, lengths = pool.empty(2)  # two, since the compiler takes a size of one for a case of its own
@@ -88,115 +99,151 @@ class Distiller:
         with autocast(self.device):
             return network(x, 1 - level, text).float()
 
-    def noised(self, x: torch.Tensor, level: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """x mixed with fresh noise to the level, and that noise."""
-        noise = torch.randn(x.shape, generator=self.rng, device=self.device)
+    def mixed(self, x: torch.Tensor, level: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         mix = level[:, None, None, None]
-        return (1 - mix) * x + mix * noise, noise
+        return (1 - mix) * x + mix * noise
 
-    def uniform(self, count: int) -> torch.Tensor:
-        return torch.rand(count, generator=self.rng, device=self.device)
-
-    def term(self, x: torch.Tensor, level: torch.Tensor, text: torch.Tensor, against) -> torch.Tensor:
+    def term(self, x: torch.Tensor, level: torch.Tensor, noise: torch.Tensor, text: torch.Tensor, against) -> torch.Tensor:
         """level * (teacher - against) in the space of pictures, in units of the teacher's distance from x."""
-        xt, _ = self.noised(x, level)
-        mix = level[:, None, None, None]
+        xt, mix = self.mixed(x, level, noise), level[:, None, None, None]
         real = self.velocity(self.teacher, xt, level, text)
         other = against(xt, level)
         distance = (x - (xt + mix * real)).abs().mean((1, 2, 3), keepdim=True)
         return mix * (real - other) / distance.clamp_min(self.c["floor"])
 
     @torch.no_grad()
-    def direction(self, x: torch.Tensor, level: torch.Tensor, text: torch.Tensor) -> tuple[torch.Tensor, dict]:
+    def direction(self, x: torch.Tensor, level: torch.Tensor, text: torch.Tensor, inputs: dict) -> tuple[torch.Tensor, dict]:
         """Where the predicted picture x is to move, per element, and the sizes of the two terms."""
-        c, b = self.c, len(x)
-        move, sizes = torch.zeros_like(x), {}
+        c, move, sizes = self.c, torch.zeros_like(x), {}
         if c["ca"]:
-            empty = self.empty.expand(b, -1, -1)
-            tau = level * self.uniform(b).clamp(0.02, 0.98)
-            term = self.term(x, tau, text, lambda xt, at: self.velocity(self.teacher, xt, at, empty))
-            move += (c["alpha"] - 1) * term
+            empty = self.empty.expand(len(x), -1, -1)
+            tau = level * inputs["u_ca"].clamp(0.02, 0.98)
+            term = self.term(x, tau, inputs["noise_ca"], text, lambda xt, at: self.velocity(self.teacher, xt, at, empty))
+            move = move + (c["alpha"] - 1) * term
             sizes["ca"] = (c["alpha"] - 1) * term.abs().mean()
         if c["dm"]:
-            tau = self.uniform(b).clamp(0.02, 0.98)
-            term = self.term(x, tau, text, lambda xt, at: self.velocity(self.fake, xt, at, text))
-            move += term
+            tau = inputs["u_dm"].clamp(0.02, 0.98)
+            term = self.term(x, tau, inputs["noise_dm"], text, lambda xt, at: self.velocity(self.fake, xt, at, text))
+            move = move + term
             sizes["dm"] = term.abs().mean()
         return move, sizes
 
-    def fake_step(self, x: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+    @torch.no_grad()
+    def guided(self, x: torch.Tensor, index: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+        """The mean velocity of the teacher with guidance from each item's level to its next, in `substeps` Euler steps."""
+        levels, empty, start = self.between[index], self.empty.expand(len(x), -1, -1), x
+        for i in range(self.c["substeps"]):
+            v = self.velocity(self.teacher, x, levels[:, i], text)
+            v = v + self.c["guidance"] * (v - self.velocity(self.teacher, x, levels[:, i], empty))
+            x = x + (levels[:, i] - levels[:, i + 1])[:, None, None, None] * v
+        return (x - start) / (levels[:, 0] - levels[:, -1])[:, None, None, None]
+
+    def fake_update(self, x: torch.Tensor, text: torch.Tensor, inputs: dict) -> torch.Tensor:
         """Flow matching of the fake network on the generator's pictures."""
-        level = flow.noise_levels(len(x), 1.5, 0.0, self.rng, self.device)
-        xt, noise = self.noised(x, level)
-        loss = (self.velocity(self.fake, xt, level, text) - (x - noise)).pow(2).mean()
+        xt = self.mixed(x, inputs["level_fake"], inputs["noise_fake"])
+        loss = (self.velocity(self.fake, xt, inputs["level_fake"], text) - (x - inputs["noise_fake"])).pow(2).mean()
         loss.backward()
         self.fake_optimizer.step()
-        return loss
+        return loss.detach()
 
-    def data_loss(self, rollout: Rollout, level: torch.Tensor, text: torch.Tensor, latents: list) -> torch.Tensor:
-        """Flow matching of the generator on true posters at its own noise levels; an optional anchor."""
-        x = latents[self.pool.buckets.index(rollout.bucket)][rollout.items].float()
-        xt, noise = self.noised(x, level)
-        return (self.velocity(self.student, xt, level, text) - (x - noise)).pow(2).mean()
-
-    def step(self, number: int, progress: float, latents: list | None) -> dict:
-        c = self.c
-        choice = int(torch.multinomial(self.weights, 1, generator=self.rng_cpu))
-        r = self.rollouts[choice]
-        level, following = self.levels[r.index], self.levels[r.index + 1]
+    def update(self, r: Rollout, kind: str, inputs: dict) -> dict:
+        """One step of `kind`: "guided", "dmd", or "fake" (the fake network only). Free of transfers and random numbers, so that it
+        can be captured. "next" is where the items of the rollout are then."""
+        self.optimizer.clear()
+        self.fake_optimizer.clear()
+        index = inputs["index"]
+        level, following = self.levels[index], self.levels[index + 1]
         with torch.no_grad(), autocast(self.device):
-            ids, lengths = r.bucket.caption(r.items, r.pick, None, r.length)
+            ids, lengths = r.bucket.caption(inputs["items"], inputs["pick"], None, r.length)
             text = self.teacher.embed_text(self.encoder(ids), lengths)
-        rise = min(1.0, max(0.0, (number - c["fake_warmup"]) / max(1, c["warmup"])))
-        trained = rise > 0
-        with torch.set_grad_enabled(trained):
-            v = self.velocity(self.student, r.x, level, text)
-            x = r.x + level[:, None, None, None] * v
-        values = {}
-        if trained:
-            move, values = self.direction(x.detach(), level, text)
+        with torch.set_grad_enabled(kind != "fake"):
+            v = self.velocity(self.student, inputs["x"], level, text)
+            x = inputs["x"] + level[:, None, None, None] * v
+        values, picture = {}, x.detach()
+        if kind == "guided":
+            error = (v - self.guided(inputs["x"], index, text)).pow(2).mean(1)
+            rows, columns = x.shape[2] // 2, x.shape[3] // 2
+            weight = 1 + self.c["text_weight"] * r.bucket.text_mask(inputs["items"], rows, columns, 0.5 / rows)[:, :, None, :, None]
+            loss = (error.view(-1, rows, 2, columns, 2) * weight).sum() / (4 * weight.sum())
+            values["guided"] = loss.detach()
+        elif kind == "dmd":
+            move, values = self.direction(picture, level, text, inputs)
             loss = -(x * move).mean()
             values["loss"] = loss.detach()
-            if c["data_weight"] and latents is not None:
-                loss = loss + c["data_weight"] * self.data_loss(r, level, text, latents)
+        if kind != "fake":
             loss.backward()
-            scale = rise * min(1.0, 2 * (1 - progress))
-            self.optimizer.lr(scale)
             self.optimizer.step()
-            self.average.update()
-        if c["dm"]:
-            values["fake"] = self.fake_step(x.detach(), text).detach()
-        values["deviation"] = x.detach().std()
-        r.advance(r.x + (level - following)[:, None, None, None] * v.detach())
+        if kind != "guided" and self.c["dm"]:
+            values["fake"] = self.fake_update(picture, text, inputs)
+        values["deviation"] = picture.std()
+        values["next"] = inputs["x"] + (level - following)[:, None, None, None] * v.detach()
         return values
 
-    def run(self, name: str, steps: int, seconds: float, out: pathlib.Path, latents: list | None = None, probe=None,
-            snapshots: tuple = ()) -> dict:
-        """Trains; returns the averaged weights after each of `snapshots` and at the end ("last"). Numbers that are not finite, or outputs
-        whose spread has doubled, stop it; then "last" is the last average that was good."""
-        clock = Clock(steps, seconds)
+    def step(self, kind: str, rate: float) -> dict:
+        """Draws what is random, makes one step, and moves the rollout on."""
+        choice = int(torch.multinomial(self.weights, 1, generator=self.rng_cpu))
+        r = self.rollouts[choice]
+        count, normal = len(r.x), lambda: torch.randn(r.x.shape, generator=self.rng, device=self.device)
+        inputs = {"x": r.x, "index": r.index, "items": r.items, "pick": r.pick}
+        if kind != "guided":
+            inputs.update(level_fake=flow.noise_levels(count, 1.5, 0.0, self.rng, self.device), noise_fake=normal())
+        if kind == "dmd":
+            inputs.update(noise_ca=normal(), noise_dm=normal(), **{
+                name: torch.rand(count, generator=self.rng, device=self.device) for name in ("u_ca", "u_dm")})
+        self.optimizer.lr(rate)
+        values = dict(self.graphs((kind, choice), lambda x: self.update(r, kind, x), inputs))
+        if kind != "fake":
+            self.average.update()
+        r.advance(values.pop("next"))
+        return values
+
+    def plan(self, number: int, progress: float, first_dmd: int | None) -> tuple[str, float]:
+        """The kind of a step, and the factor of the learning rates. DMD begins with steps of the fake network alone."""
+        c = self.c
+        if first_dmd is None:
+            share = progress / max(c["guided_share"], 1e-6)
+            return "guided", min(1.0, (number + 1) / max(1, c["warmup"])) * (1 - share * (1 - c["dmd_rate"]))
+        done = number - first_dmd
+        if c["dm"] and done < c["fake_warmup"]:
+            return "fake", 0.0
+        rise = min(1.0, (done - c["fake_warmup"] * c["dm"] + 1) / max(1, c["warmup"]))
+        rest = (1 - progress) / max(1e-6, 1 - c["guided_share"])
+        kind = "guided" if c["guided_every"] and done % c["guided_every"] == 0 else "dmd"
+        return kind, rise * c["dmd_rate"] * min(1.0, 1.5 * rest)
+
+    def run(self, name: str, steps: int, seconds: float, out: pathlib.Path, probe=None, every: int = 0) -> dict:
+        """Trains; returns the averaged weights at the end of the guided phase ("guided") and at the end ("last"). Numbers that are not
+        finite stop it, and with `guard` outputs that spread far beyond the data's deviation of 1; then "last" is the last good average."""
         log = store.Log(out / "log" / f"{name}.jsonl", name)
-        kept, good, first = {}, self.average.state(), None
+        with self.graphs.stage():
+            kept = self._run(log, steps, seconds, probe, every)
+        self.graphs.clear()
+        return kept
+
+    def _run(self, log, steps: int, seconds: float, probe, every: int) -> dict:
+        clock, kept, good, first_dmd = Clock(steps, seconds), {}, self.average.state(), None
+        recent: dict = {}
         while (progress := clock.progress()) < 1:
-            values = self.step(clock.step, progress, latents)
+            if first_dmd is None and progress >= self.c["guided_share"]:
+                first_dmd = clock.step
+                kept["guided"] = self.average.state()
+            kind, rate = self.plan(clock.step, progress, first_dmd)
+            recent.update(self.step(kind, rate))
             log.add(self.c["batch"])
             clock.step += 1
             if log.due() or clock.step == 1 or clock.step % 25 == 0:
-                numbers = {key: float(value) for key, value in values.items()}
-                first = first or numbers["deviation"]
-                if not all(math.isfinite(value) for value in numbers.values()) or numbers["deviation"] > 2 * first:
+                numbers = {key: float(value) for key, value in recent.items()}
+                if not all(map(math.isfinite, numbers.values())) or (self.c["guard"] and numbers["deviation"] > 1.6):
                     log.line(step=clock.step, stopped=True, **numbers)
                     self.average.restore(good)
                     break
                 if clock.step % 25 == 0:
                     good = self.average.state()
                 if log.due() or clock.step == 1:
-                    log.line(step=clock.step, progress=progress, **numbers)
-            if clock.step in snapshots:
-                kept[clock.step] = self.average.state()
+                    log.line(step=clock.step, progress=progress, kind=kind, rate=rate, **numbers)
+            if every and clock.step % every == 0 and probe:
+                with self.average.swapped():
+                    log.line(step=clock.step, deviation=float(recent["deviation"]), **probe(self.encoder, self.student))
         kept["last"] = self.average.state()
         log.line(step=clock.step, finished=True)
-        if probe:
-            with self.average.swapped():
-                log.line(step=clock.step, **probe(self.encoder, self.student))
         return kept

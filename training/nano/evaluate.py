@@ -5,6 +5,9 @@ import time
 
 import torch
 
+from poster import check as checker
+from poster import render
+
 from . import data_build, dit, export, flow, sampler, store, train_vae
 from .ops import autocast, generator
 
@@ -12,9 +15,9 @@ from .ops import autocast, generator
 class Heldout:
     """The first `count` held-out captions, their scenes and fixed noise, grouped by canvas and padded length."""
 
-    def __init__(self, config: dict, out: pathlib.Path, device, count: int):
+    def __init__(self, config: dict, out: pathlib.Path, device, count: int, validation: bool = False):
         self.device, self.batch = torch.device(device), config["evaluate"]["batch"]
-        self.scenes = data_build.heldout(out, count)
+        self.scenes = data_build.heldout(out, count, validation)
         ids, lengths, empty = data_build.encode(out, [scene["caption"] for scene in self.scenes])
         self.ids, self.lengths, self.empty = ids, lengths, empty
         rng = generator(20_000)
@@ -74,7 +77,7 @@ class Probe:
 
     def __init__(self, config: dict, out: pathlib.Path, device, count: int):
         self.config = config
-        self.heldout = Heldout(config, out, device, min(count, config["evaluate"]["count"]))
+        self.heldout = Heldout(config, out, device, min(count, config["evaluate"]["count"]), True)
         self.plain = dit.Transformer(config["transformer"]).to(device).eval().requires_grad_(False)
 
     def few(self, text_encoder, transformer, guidance: float = 0.0) -> dict:
@@ -83,6 +86,37 @@ class Probe:
 
     def guided(self, text_encoder, transformer) -> dict:
         return self.few(text_encoder, transformer, self.config["evaluate"]["guidance"])
+
+
+class Validation(Probe):
+    """Scores a distilled network on more captions, to choose by."""
+
+    def __init__(self, config: dict, out: pathlib.Path, device, text_encoder):
+        super().__init__(config, out, device, config["evaluate"]["validation"])
+        self.text_encoder = text_encoder
+
+    def score(self, state: dict) -> dict:
+        self.plain.load_state_dict(state)
+        found = self.heldout.score(self.text_encoder, self.plain, self.config["evaluate"]["steps"], self.config["shift"], 0.0)[0]
+        return {**found, "score": (found["attributes"] + found["characters"]) / 2}
+
+
+@torch.no_grad()
+def ceiling(config: dict, out: pathlib.Path, device) -> dict:
+    """What the checker reads in the VAE's copies of true posters: no transformer on it can score better."""
+    heldout = Heldout(config, out, device, min(config["evaluate"]["validation"], config["evaluate"]["count"]), True)
+    packed, _ = checker.batch(heldout.scenes, heldout.device)
+    truth = render.render(packed, None, 256, 256, torch.arange(len(heldout.scenes), device=heldout.device))
+    copies = []
+    for part in truth.split(40):
+        with autocast(heldout.device):
+            mean, _ = heldout.vae.encode(part.contiguous(memory_format=torch.channels_last))
+            copies.extend(heldout.vae.decode(mean.contiguous(memory_format=torch.channels_last)).float().clamp(-1, 1))
+    scores = data_build.check(heldout.scenes, copies)
+    store.write_json(out / "result" / "vae.json", scores)
+    contact_sheet(copies, out / "result" / "vae.png")
+    print("[vae] checker on copies: " + " ".join(f"{k}={v:.4f}" for k, v in scores.items()), flush=True)
+    return scores
 
 
 class Table:
@@ -116,10 +150,11 @@ def table(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda:
     e = config["evaluate"]
     rows = Table(config, out, device, vocabulary, "evaluation.json")
     if (out / "distill.pt").exists():
-        rows.distilled("nano", store.load_state(out / "distill.pt", device)["last"])
+        states = store.load_state(out / "distill.pt", device)
+        rows.distilled("nano", states["last"])
     guidance = e["guidance"]
     if len(e["guidances"]) > 1 and not late():
-        probe, found = Heldout(config, out, device, min(64, e["count"])), {}
+        probe, found = Heldout(config, out, device, min(e["validation"], e["count"]), True), {}
         for g in e["guidances"]:
             scores = probe.score(rows.text_encoder, rows.base, e["base_steps"] // 2, config["shift"], g)[0]
             found[g] = scores["attributes"] + scores["characters"]
@@ -128,6 +163,9 @@ def table(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda:
         export.base_index(config, out, guidance)
     rows.row(f"base {e['base_steps']} g{guidance:g}", rows.base, e["base_steps"], guidance)
     rows.row(f"base plain {e['steps']}", rows.base, e["steps"], 0.0)
+    for name in ("guided", "end"):
+        if (out / "distill.pt").exists() and name in states and not late():
+            rows.distilled(f"nano {name}", states[name])
     for g in (0.0, *e["guidances"]):
         if g != guidance and not late():
             rows.row(f"base {e['base_steps']} g{g:g}", rows.base, e["base_steps"], g)

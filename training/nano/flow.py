@@ -1,5 +1,6 @@
 """Flow matching of the transformer and the text encoder together, at half the size first and then at the full one."""
 
+import math
 import pathlib
 
 import torch
@@ -7,6 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from . import dit, encoder, store
+from .graphs import Graphs
 from .ops import autocast, generator, seed_everything
 from .optim import Average, Clock, Optimizer, trapezoid
 
@@ -41,10 +43,10 @@ def noise_levels(count: int, shift: float, uniform: float, rng: torch.Generator,
 
 
 def batches(pool, latents: list, size: int, drop: float, rng: torch.Generator):
-    """Endless batches (bucket, padded length, items, which caption, text dropped?) of one size and one padded length each.
-    Items without their text go where the empty caption's length belongs, as the sampler runs them."""
+    """Endless batches (bucket, padded length, items, which caption, text dropped?) of one size and one padded length each, their
+    tensors on the device. Items without their text go where the empty caption's length belongs, as the sampler runs them."""
     while True:
-        plan = []
+        plan, rows = [], []
         for bucket, encoded in zip(pool.buckets, latents):
             if encoded is None:
                 continue
@@ -64,9 +66,12 @@ def batches(pool, latents: list, size: int, drop: float, rng: torch.Generator):
                 elif short:
                     members = torch.cat([members, members[torch.randint(len(members), (short,), generator=rng)]])
                 for part in members.split(size):
-                    plan.append((bucket, g * dit.MULTIPLE, part, pick[part], dropped[part]))
+                    plan.append((bucket, g * dit.MULTIPLE))
+                    rows.append(torch.stack([part, pick[part], dropped[part].long()]))
+        # One transfer a round: a transfer in every step would make the processor wait for the device each time.
+        moved = torch.stack(rows).to(pool.device)
         for index in torch.randperm(len(plan), generator=rng).tolist():
-            yield plan[index]
+            yield (*plan[index], moved[index, 0], moved[index, 1], moved[index, 2] > 0)
 
 
 class Trainer:
@@ -88,14 +93,15 @@ class Trainer:
             parameter.requires_grad_(not name.startswith((last, "norm.")))
         self.optimizer = Optimizer(self.modules, c["muon_lr"], c["adam_lr"], c["embed_lr"], c["momentum"])
         self.averages = {name: Average(module, c["ema"]) for name, module in self.modules.items()}
+        self.graphs = Graphs(c["graphs"], self.device)
 
-    def loss(self, bucket, latents: torch.Tensor, length: int, items, pick, dropped, stretch: float, rng) -> tuple:
+    def update(self, bucket, latents: torch.Tensor, length: int, stretch: float, inputs: dict) -> dict:
+        """Loss, gradients and update of one batch; free of transfers and random numbers, so that it can be captured."""
+        self.optimizer.clear()
         c, device = self.c, self.device
-        items = items.to(device)
-        ids, lengths = bucket.caption(items, pick.to(device), dropped.to(device), length)
+        items, noise, level = inputs["items"], inputs["noise"], inputs["level"]
+        ids, lengths = bucket.caption(items, inputs["pick"], inputs["dropped"], length)
         x1 = latents[items].float()
-        noise = torch.randn(x1.shape, generator=rng, device=device)
-        level = noise_levels(len(items), c["shift"], c["uniform"], rng, device)
         mix = level[:, None, None, None]
         xt = (1 - mix) * x1 + mix * noise
         rows, columns = x1.shape[2] // 2, x1.shape[3] // 2
@@ -105,42 +111,58 @@ class Trainer:
             velocity, tapped = self.transformer(xt, 1 - level, text, stretch, c["aux_layer"])
             aux = self.heads.loss(tapped, labels)
         error = (velocity.float() - (x1 - noise)).pow(2).mean(1)
-        weight = 1 + c["text_weight"] * in_text.view(-1, rows, columns).repeat_interleave(2, 1).repeat_interleave(2, 2)
-        flow = (error * weight).sum() / weight.sum()
-        return flow, aux, error
+        weight = 1 + c["text_weight"] * in_text.view(-1, rows, 1, columns, 1)
+        flow = (error.view(-1, rows, 2, columns, 2) * weight).sum() / (4 * weight.sum())
+        (flow + c["aux"] * aux).backward()
+        self.optimizer.step()
+        return {"loss": flow.detach(), "plain": error.detach().mean(), "aux": aux.detach()}
+
+    def step(self, stage: str, latents: dict, batch: tuple, rng: torch.Generator, scale: float) -> dict:
+        """One step with the stage's settings; latents by the identity of their bucket."""
+        bucket, length, items, pick, dropped = batch
+        encoded, c = latents[id(bucket)], self.c
+        inputs = {"items": items, "pick": pick, "dropped": dropped,
+                  "noise": torch.randn((len(items), *encoded.shape[1:]), generator=rng, device=self.device),
+                  "level": noise_levels(len(items), c["shift"], c["uniform"], rng, self.device)}
+        self.optimizer.lr(scale)
+        values = self.graphs((stage, bucket.width, bucket.height, length),
+                             lambda x: self.update(bucket, encoded, length, c[stage]["stretch"], x), inputs)
+        for average in self.averages.values():
+            average.update()
+        return values
 
     def run(self, stage: str, latents: list, out: pathlib.Path, seed: int, seconds: float, probe=None) -> None:
+        with self.graphs.stage():
+            self._run(stage, latents, out, seed, seconds, probe)
+        self.graphs.clear()
+
+    def _run(self, stage: str, latents: list, out: pathlib.Path, seed: int, seconds: float, probe) -> None:
         c, s = self.c, self.c[stage]
         clock = Clock(s["steps"], seconds)
         rng_cpu, rng = generator(seed), generator(seed + 1, self.device)
         log = store.Log(out / "log" / f"flow_{stage}.jsonl", f"flow_{stage}")
         where = {id(bucket): x for bucket, x in zip(self.pool.buckets, latents)}
         source = batches(self.pool, latents, s["batch"], c["drop"], rng_cpu)
-        probe_at = s["probe_at"] if probe else 2.0
-        flow, aux, error, scale = None, None, None, 0.0
+        probes = [at for at in s.get("probes", ()) if probe]
+        values, scale = None, 0.0
         while (progress := clock.progress()) < 1:
             scale = trapezoid(clock.step, progress, s["warmup"], s["decay_from"])
-            self.optimizer.lr(scale)
-            bucket, length, items, pick, dropped = next(source)
-            flow, aux, error = self.loss(bucket, where[id(bucket)], length, items, pick, dropped, s["stretch"], rng)
-            (flow + c["aux"] * aux).backward()
-            self.optimizer.step()
-            for average in self.averages.values():
-                average.update()
-            log.add(len(items))
+            values = self.step(stage, where, next(source), rng, scale)
+            log.add(s["batch"])
             clock.step += 1
             if log.due() or clock.step == 1:
-                self.note(log, stage, clock.step, progress, flow, aux, error, scale)
-            if progress >= probe_at:
-                probe_at = 2.0
+                self.note(log, stage, clock.step, progress, values, scale)
+            if probes and progress >= probes[0]:
+                probes.pop(0)
                 with _All(self.averages.values()):
                     log.line(step=clock.step, **probe(self.encoder, self.transformer))
-        if flow is not None:
-            self.note(log, stage, clock.step, 1.0, flow, aux, error, scale)
+        if values is not None:
+            self.note(log, stage, clock.step, 1.0, values, scale)
 
-    def note(self, log, stage: str, step: int, progress: float, flow, aux, error, scale: float) -> None:
-        log.line(step=step, progress=progress, loss=float(flow.detach()), plain=float(error.detach().mean()), aux=float(aux.detach()), lr=scale)
-        if not torch.isfinite(flow):
+    def note(self, log, stage: str, step: int, progress: float, values: dict, scale: float) -> None:
+        numbers = {name: float(value) for name, value in values.items()}
+        log.line(step=step, progress=progress, **numbers, lr=scale)
+        if not math.isfinite(numbers["loss"]):
             raise FloatingPointError(f"{stage}: the loss is not finite at step {step}")
 
     def save(self, path: pathlib.Path) -> None:
@@ -156,8 +178,9 @@ class Trainer:
         for name, average in self.averages.items():
             average.shadow = [state["average"][name][key].float() for key in average.names]
             average.count = 10**6
-        self.optimizer.muon.buffers = state["momentum"]
-        self.optimizer.adam.load_state_dict(state["adam"])
+        if "adam" in state:  # a restored run begins with fresh optimisers
+            self.optimizer.muon.buffers = state["momentum"]
+            self.optimizer.adam.load_state_dict(state["adam"])
 
 
 class _All:

@@ -22,13 +22,14 @@ def orthogonalise(x: torch.Tensor, steps: int = 5) -> torch.Tensor:
 
 
 class Muon:
-    """Momentum, orthogonalised; matrices of one shape go through the iteration together."""
+    """Momentum, orthogonalised; matrices of one shape go through the iteration together. A convolution's filters are the rows of one."""
 
     def __init__(self, parameters: list[torch.Tensor], lr: float, momentum: float):
-        self.base, self.lr, self.momentum = lr, lr, momentum
+        self.base, self.momentum = lr, momentum
+        self.lr = torch.tensor(float(lr), device=parameters[0].device)  # a tensor, so that a captured step follows its changes
         shapes: dict = {}
         for parameter in parameters:
-            shapes.setdefault(tuple(parameter.shape), []).append(parameter)
+            shapes.setdefault((parameter.shape[0], parameter[0].numel()), []).append(parameter)
         self.groups = list(shapes.values())
         self.buffers = [[torch.zeros_like(p) for p in group] for group in self.groups]
 
@@ -39,12 +40,16 @@ class Muon:
             torch._foreach_mul_(buffers, self.momentum)
             torch._foreach_add_(buffers, gradients)
             updates = torch._foreach_add(gradients, buffers, alpha=self.momentum)
-            stacked = orthogonalise(torch.stack(updates)).to(group[0].dtype)
-            rows, columns = group[0].shape
-            torch._foreach_add_(group, list(stacked.unbind(0)), alpha=-self.lr * max(1.0, rows / columns) ** 0.5)
+            stacked = orthogonalise(torch.stack([u.flatten(1) for u in updates])).to(group[0].dtype)
+            rows, columns = stacked.shape[1:]
+            stacked = stacked * (self.lr * -max(1.0, rows / columns) ** 0.5)
+            torch._foreach_add_(group, [change.view_as(p) for change, p in zip(stacked.unbind(0), group)])
 
 
 def is_matrix(name: str, parameter: torch.Tensor) -> bool:
+    """What Muon trains: matrices of transformer blocks and filters, but not the first and last layers."""
+    if "encoder.mid_block" in name or "decoder.mid_block" in name or "_blocks." in name:
+        return parameter.dim() >= 2
     inside = any(part in name for part in ("layers.", "noise_refiner.", "context_refiner."))
     return parameter.dim() == 2 and inside and "adaLN" not in name
 
@@ -63,31 +68,50 @@ class Optimizer:
                     matrices.append(parameter)
                 else:
                     (embeddings if "embed_tokens" in name else others).append(parameter)
-        self.all = [*matrices, *embeddings, *others]
+        self.all, self.others = [*matrices, *embeddings, *others], others
         self.muon = Muon(matrices, muon_lr, momentum) if matrices else None
-        groups = [{"params": others, "lr": adam_lr, "base": adam_lr}]
+        on_gpu = others[0].is_cuda and "fused" in inspect.signature(torch.optim.AdamW).parameters
+        rate = (lambda value: torch.tensor(float(value), device=others[0].device)) if on_gpu else float
+        groups = [{"params": others, "lr": rate(adam_lr), "base": adam_lr}]
         if embeddings:
-            groups.append({"params": embeddings, "lr": embed_lr or adam_lr, "base": embed_lr or adam_lr})
-        extra = {}
-        if "fused" in inspect.signature(torch.optim.AdamW).parameters and others[0].is_cuda:
-            extra["fused"] = True
-        self.adam = torch.optim.AdamW(groups, betas=betas, weight_decay=0.0, **extra)
+            groups.append({"params": embeddings, "lr": rate(embed_lr or adam_lr), "base": embed_lr or adam_lr})
+        extra = {"fused": True, "capturable": True} if on_gpu else {}
+        self.adam = torch.optim.AdamW(groups, lr=rate(adam_lr), betas=betas, weight_decay=0.0, **extra)
 
     def lr(self, scale: float) -> None:
+        """Sets the schedule's factor; outside a captured step."""
         if self.muon:
-            self.muon.lr = self.muon.base * scale
+            self.muon.lr.fill_(self.muon.base * scale)
         for group in self.adam.param_groups:
-            group["lr"] = group["base"] * scale
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(group["base"] * scale)
+            else:
+                group["lr"] = group["base"] * scale
 
-    def step(self) -> None:
+    def clear(self) -> None:
+        for parameter in self.all:
+            parameter.grad = None
+
+    @torch.no_grad()
+    def forget(self) -> None:
+        """Empties the optimisers' memory, in place."""
+        for buffer in (b for group in (self.muon.buffers if self.muon else []) for b in group):
+            buffer.zero_()
+        for state in self.adam.state.values():
+            for name in ("exp_avg", "exp_avg_sq"):
+                state[name].zero_()
+
+    def step(self, clip: float | None = None) -> None:
+        """Updates and clears; `clip` limits the norm of the gradients that AdamW sees."""
         for parameter in self.all:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
+        if clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.others, clip)
         if self.muon:
             self.muon.step()
         self.adam.step()
-        for parameter in self.all:
-            parameter.grad = None
+        self.clear()
 
 
 class Average:
@@ -111,6 +135,12 @@ class Average:
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
         self.shadow = [state[name].clone() for name in self.names]
+
+    @torch.no_grad()
+    def push(self) -> None:
+        """Gives the module the averaged weights, in place."""
+        for live, shadow in zip(self.live, self.shadow):
+            live.copy_(shadow)
 
     def swapped(self):
         """A context in which the module holds the averaged weights."""

@@ -22,7 +22,7 @@ NEEDS = {
     "distill": ["flow_native"], "export": ["export_base", "distill"], "evaluate": ["flow_native"], "ablation": ["distill"],
 }
 # Seconds that the stages without a budget of their own take, for the plan up to a deadline.
-ESTIMATES = {"tokenizer": 5, "data": 15, "export_base": 2, "export": 2, "evaluate": 35}
+ESTIMATES = {"tokenizer": 5, "data": 15, "export_base": 2, "export": 2, "evaluate": 40}
 MARGIN = 15
 
 
@@ -44,11 +44,11 @@ class Run:
 
     def seconds(self, stage: str) -> float:
         """The stage's share of the time: its budget, stretched or shrunk with those of the stages to come so that all end in time."""
-        budgets = {name: part["seconds"] for name, part in settings.training_parts(self.config).items()}
+        budgets = {name: float(part["seconds"]) for name, part in settings.training_parts(self.config).items()}
         if self.deadline is None:
             return budgets[stage]
-        later = [name for name in self.stages[self.stages.index(stage):] if name != "ablation"]
-        fixed = {**ESTIMATES, "latents": self.config["latents"]["seconds"]}
+        later = self.stages[self.stages.index(stage):]
+        fixed = {**ESTIMATES, "latents": self.config["latents"]["seconds"], "ablation": self.ablation_time()}
         rest = self.left() - MARGIN - sum(fixed.get(name, 0) for name in later)
         share = rest / sum(budgets[name] for name in later if name in budgets)
         seconds = budgets[stage] * min(1.6, max(0.05, share))
@@ -66,7 +66,7 @@ class Run:
         getattr(self, stage)(self.seed + 1000 * NAMES.index(stage))
 
     def ablation_time(self) -> float:
-        return 2 * self.config["distill"]["ablation_seconds"] + MARGIN
+        return 3 * (self.config["distill"]["ablation_seconds"] + 8)
 
     def note(self, stage: str, seconds: float, error: str | None = None) -> None:
         """One line of the run's summary: time and peak memory of the stage."""
@@ -104,6 +104,8 @@ class Run:
 
     def vae(self, seed: int) -> None:
         train_vae.train(self.config, self.pool(), self.out, seed, self.compiled, self.seconds("vae"))
+        if "evaluate" in self.stages:
+            evaluate.ceiling(self.config, self.out, self.device)
 
     def latents(self, seed: int) -> None:
         self.cached_latents = latents.build(self.config, self.pool(), self.out, seed, self.config["latents"]["seconds"])
@@ -121,42 +123,46 @@ class Run:
         if self.trainer is None:
             self.trainer = flow.Trainer(self.config, self.pool(), seed, self.compiled)
             self.trainer.restore(self.out / RESULTS["flow_low"])
-        self.trainer.run("native", cache, self.out, seed, seconds, lambda e, t: self.probe().guided(e, t))
+        self.trainer.run("native", cache, self.out, seed, seconds, self.probe().guided)
         self.trainer.save(self.out / RESULTS["flow_native"])
         self.trainer = None
 
     def export_base(self, seed: int) -> None:
         export.base(self.config, self.out, self.pool().vocabulary)
 
-    def distiller(self, seed: int, ca: bool, dm: bool) -> distill.Distiller:
+    def distiller(self, seed: int, **changes) -> distill.Distiller:
         base = flow.load_base(self.config, self.out / RESULTS["flow_native"], self.pool().vocabulary, self.device)
-        return distill.Distiller(self.config, self.pool(), base, seed, self.compiled, ca, dm)
+        return distill.Distiller(self.config, self.pool(), base, seed, self.compiled, **changes)
 
     def distill(self, seed: int) -> None:
+        """Keeps the weights after both phases, or those after the first where they are better on captions of another seed."""
         c = self.config["distill"]
         seconds = self.seconds("distill")
-        if not c["data_weight"]:
-            self.cached_latents = None
-        cache = self.latent_cache()["native"] if c["data_weight"] else None
-        worker = self.distiller(seed, c["ca"], c["dm"])
-        save = lambda kept: store.save_state(self.out / RESULTS["distill"], kept)
-        save(worker.run("distill", c["steps"], seconds, self.out, cache, None, (c["ablation_steps"],)))
+        self.cached_latents = None
+        worker = self.distiller(seed)
+        kept = worker.run("distill", c["steps"], seconds, self.out)
+        validation = evaluate.Validation(self.config, self.out, self.device, worker.encoder)
+        scores = {name: validation.score(state) for name, state in kept.items()}
+        chosen = max(scores, key=lambda name: (scores[name]["score"], name == "last"))
+        store.write_json(self.out / "result" / "distill.json", {"chosen": chosen, "scores": scores})
+        print(f"[distill] chosen: {chosen}, of {({name: round(s['score'], 4) for name, s in scores.items()})}", flush=True)
+        store.save_state(self.out / RESULTS["distill"], {"last": kept[chosen], "guided": kept.get("guided", kept["last"]), "end": kept["last"]})
 
     def export(self, seed: int) -> None:
         export.nano(self.config, self.out)
 
     def evaluate(self, seed: int) -> None:
-        evaluate.table(self.config, self.out, self.device, self.pool().vocabulary, lambda: self.left() < MARGIN)
+        evaluate.table(self.config, self.out, self.device, self.pool().vocabulary,
+                       lambda: self.left() < MARGIN + ("ablation" in self.stages) * self.ablation_time())
 
     def ablation(self, seed: int) -> None:
-        """Each term alone, and both, for the same number of steps; their scores."""
+        """DMD from the base, without the guided phase: both terms and each alone, for the same number of steps; their scores."""
         c = self.config["distill"]
         seed = self.seed + 1000 * NAMES.index("distill")
         rows = evaluate.Table(self.config, self.out, self.device, self.pool().vocabulary, "ablation.json")
-        kept = store.load_state(self.out / RESULTS["distill"], self.device)
-        if c["ablation_steps"] in kept:
-            rows.distilled("ablation both", kept[c["ablation_steps"]])
-        for name, ca, dm in (("ca_only", True, False), ("dm_only", False, True)):
-            worker = self.distiller(seed, ca, dm)
-            state = worker.run(f"ablation_{name}", c["ablation_steps"], c["ablation_seconds"], self.out)["last"]
+        probe = evaluate.Validation(self.config, self.out, self.device, rows.text_encoder)
+        for name, ca, dm in (("both", True, True), ("ca_only", True, False), ("dm_only", False, True)):
+            worker = self.distiller(seed, ca=ca, dm=dm, guided_share=0.0, guided_every=0, dmd_rate=c["ablation_rate"], guard=False)
+            watch = lambda _, student: probe.score(student.state_dict())
+            state = worker.run(f"ablation_{name}", c["ablation_steps"], c["ablation_seconds"], self.out, watch, c["ablation_every"])["last"]
             rows.distilled(f"ablation {name}", state)

@@ -9,10 +9,18 @@ from .ops import attention, compiled_copy, vary
 EPS = 1e-6
 
 
+def parts(pixels: int) -> int:
+    """How many parts the sums over the pixels are made of, so that the whole GPU works on them."""
+    count = 1 if pixels % 2 else 2
+    while pixels % (2 * count) == 0 and pixels // count > 512:
+        count *= 2
+    return count
+
+
 def sums(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """x (batch, pixels, channels) -> sums of x and of its squares over the pixels, float32."""
+    """x (batch, parts, pixels, channels) -> sums of x and of its squares over the pixels, float32."""
     wide = x.float()
-    return wide.sum(1), (wide * wide).sum(1)
+    return wide.sum(2).sum(1), (wide * wide).sum(2).sum(1)
 
 
 def apply_act(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
@@ -25,17 +33,17 @@ def apply_plain(x: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> to
 
 
 def back_sums_act(x: torch.Tensor, dy: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Sums over the pixels of dz and of dz x, where z is what SiLU is applied to."""
+    """Sums over the pixels of dz and of dz x, where z is what SiLU is applied to; x and dy in parts."""
     wide = x.float()
-    z = wide * scale.unsqueeze(1) + shift.unsqueeze(1)
+    z = wide * scale[:, None, None] + shift[:, None, None]
     s = torch.sigmoid(z)
     dz = dy.float() * (s * (1 + z * (1 - s)))
-    return dz.sum(1), (dz * wide).sum(1)
+    return dz.sum(2).sum(1), (dz * wide).sum(2).sum(1)
 
 
 def back_sums_plain(x: torch.Tensor, dy: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     dz = dy.float()
-    return dz.sum(1), (dz * x.float()).sum(1)
+    return dz.sum(2).sum(1), (dz * x.float()).sum(2).sum(1)
 
 
 def back_apply_act(x: torch.Tensor, dy: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor, slope: torch.Tensor,
@@ -53,8 +61,36 @@ def back_apply_plain(x: torch.Tensor, dy: torch.Tensor, scale: torch.Tensor, shi
     return (dy.float() * scale.unsqueeze(1) + x.float() * slope.unsqueeze(1) + offset.unsqueeze(1)).to(x.dtype)
 
 
-PASSES = {f.__name__: f for f in (sums, apply_act, apply_plain, back_sums_act, back_sums_plain, back_apply_act, back_apply_plain)}
+def grouped(t: torch.Tensor, groups: int, pixels: torch.Tensor) -> torch.Tensor:
+    """Means over each group's channels of sums over the pixels, repeated for every channel."""
+    b, c = t.shape
+    mean = t.view(b, groups, c // groups).sum(2, keepdim=True) / (pixels * (c // groups))
+    return mean.expand(b, groups, c // groups).reshape(b, c)
+
+
+def statistics(raw: torch.Tensor, squares: torch.Tensor, before: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor,
+               pixels: torch.Tensor, groups: int) -> tuple[torch.Tensor, ...]:
+    """Mean and 1 / deviation of x + before, and the scale and shift that the norm applies to x."""
+    mean = grouped(raw + pixels * before, groups, pixels)
+    square = grouped(squares + 2 * before * raw + pixels * before * before, groups, pixels)
+    rstd = torch.rsqrt((square - mean * mean).clamp_min(0) + EPS)
+    scale = rstd * weight
+    return mean, rstd, scale, bias + (before - mean) * scale
+
+
+def slopes(d0: torch.Tensor, d1: torch.Tensor, raw: torch.Tensor, before: torch.Tensor, weight: torch.Tensor, mean: torch.Tensor,
+           rstd: torch.Tensor, scale: torch.Tensor, pixels: torch.Tensor, groups: int) -> tuple[torch.Tensor, ...]:
+    """What back_apply needs, and the gradients of before, weight and bias."""
+    d1 = (d1 + (before - mean) * d0) * rstd
+    slope = -rstd * rstd * grouped(weight * d1, groups, pixels)
+    offset = -rstd * grouped(weight * d0, groups, pixels) + slope * (before - mean)
+    return slope, offset, (d0 * scale + raw * slope + pixels * offset).sum(0), d1.sum(0), d0.sum(0)
+
+
+PASSES = {f.__name__: f for f in (sums, apply_act, apply_plain, back_sums_act, back_sums_plain, back_apply_act, back_apply_plain,
+                                  statistics, slopes)}
 _COMPILED: dict | None = None
+_COUNTS: dict = {}
 
 
 def compile_norms() -> None:
@@ -63,13 +99,21 @@ def compile_norms() -> None:
     _COMPILED = _COMPILED if _COMPILED is not None else {}
 
 
-def run_pass(name: str, *tensors: torch.Tensor):
+def run_pass(name: str, *arguments):
     if _COMPILED is None:
-        return PASSES[name](*tensors)
-    key = (name, tensors[0].shape[-1])
+        return PASSES[name](*arguments)
+    key = (name, arguments[0].shape[-1])
     if key not in _COMPILED:
         _COMPILED[key] = compiled_copy(PASSES[name], str(key[1]))
-    return _COMPILED[key](*(vary(x, *range(x.dim() - 1)) for x in tensors))
+    return _COMPILED[key](*(vary(x, *range(x.dim() - 1)) if isinstance(x, torch.Tensor) else x for x in arguments))
+
+
+def counted(pixels: int, device: torch.device) -> torch.Tensor:
+    """The number as a tensor, since a plain number would be compiled in."""
+    key = (pixels, str(device))
+    if key not in _COUNTS:
+        _COUNTS[key] = torch.full((), float(pixels), device=device)
+    return _COUNTS[key]
 
 
 class _Norm(torch.autograd.Function):
@@ -79,17 +123,10 @@ class _Norm(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, before, weight, bias, groups: int, act: bool):
         kind = "act" if act else "plain"
-        raw, squares = run_pass("sums", x)
-        pixels = x.shape[1]
+        b, pixels, c = x.shape
+        raw, squares = run_pass("sums", x.view(b, parts(pixels), -1, c))
         before = torch.zeros_like(weight) if before is None else before
-        first = raw + pixels * before
-        second = squares + 2 * before * raw + pixels * before * before
-        count = pixels * x.shape[2] // groups
-        spread = lambda t: t.unflatten(1, (groups, -1)).sum(2, keepdim=True).expand(-1, -1, x.shape[2] // groups).flatten(1) / count
-        mean = spread(first)
-        rstd = torch.rsqrt((spread(second) - mean * mean).clamp_min(0) + EPS)
-        scale = rstd * weight
-        shift = bias + (before - mean) * scale
+        mean, rstd, scale, shift = run_pass("statistics", raw, squares, before, weight, bias, counted(pixels, x.device), groups)
         ctx.save_for_backward(x, raw, before, weight, mean, rstd, scale, shift)
         ctx.groups, ctx.kind = groups, kind
         return run_pass(f"apply_{kind}", x, scale, shift)
@@ -97,18 +134,14 @@ class _Norm(torch.autograd.Function):
     @staticmethod
     def backward(ctx, dy):
         x, raw, before, weight, mean, rstd, scale, shift = ctx.saved_tensors
-        groups, pixels = ctx.groups, x.shape[1]
+        b, pixels, c = x.shape
         dy = dy.contiguous()
-        d0, d1 = run_pass(f"back_sums_{ctx.kind}", x, dy, scale, shift)
-        d1 = (d1 + (before - mean) * d0) * rstd
-        count = pixels * x.shape[2] // groups
-        spread = lambda t: t.unflatten(1, (groups, -1)).sum(2, keepdim=True).expand(-1, -1, x.shape[2] // groups).flatten(1) / count
-        g0, g1 = spread(weight * d0), spread(weight * d1)
-        slope = -rstd * rstd * g1
-        offset = -rstd * g0 + slope * (before - mean)
+        shape = (b, parts(pixels), -1, c)
+        d0, d1 = run_pass(f"back_sums_{ctx.kind}", x.view(shape), dy.view(shape), scale, shift)
+        slope, offset, d_before, d_weight, d_bias = run_pass("slopes", d0, d1, raw, before, weight, mean, rstd, scale,
+                                                             counted(pixels, x.device), ctx.groups)
         dx = run_pass(f"back_apply_{ctx.kind}", x, dy, scale, shift, slope, offset)
-        d_before = (d0 * scale + raw * slope + pixels * offset).sum(0) if ctx.needs_input_grad[1] else None
-        return dx, d_before, d1.sum(0), d0.sum(0), None, None
+        return dx, d_before if ctx.needs_input_grad[1] else None, d_weight, d_bias, None, None
 
 
 class GroupNorm(nn.Module):
