@@ -36,8 +36,10 @@ internal sealed class BenchRun(CommandContext context)
             measurements.Add("first_picture", $"{Sizes[0]}", "s", (DateTime.Now - Process.GetCurrentProcess().StartTime).TotalSeconds);
             foreach (BenchSize size in Sizes)
             {
-                (backend as CudaBackend)?.Memory.ResetPeak();
                 await DrawAsync(pipeline, size, 1, cancellationToken).ConfigureAwait(false);
+
+                // What the size before had taken is given back by now.
+                (backend as CudaBackend)?.Memory.ResetPeak();
                 double[] values = new double[Repeats];
                 for (int i = 0; i < Repeats; i++)
                 {
@@ -124,7 +126,7 @@ internal sealed class BenchRun(CommandContext context)
     private async Task ShortOfMemoryAsync(Measurements measurements, CancellationToken cancellationToken)
     {
         IBackend? backend = null;
-        PipelineOptions options = Options with { BackendDecorator = opened => backend = opened, DeviceMemoryLimit = ShortMemory };
+        PipelineOptions options = Options with { BackendDecorator = opened => backend = opened, DeviceMemoryLimit = Math.Min(Options.DeviceMemoryLimit ?? ShortMemory, ShortMemory) };
         ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(Model, options, cancellationToken).ConfigureAwait(false);
         await using (pipeline.ConfigureAwait(false))
         {
