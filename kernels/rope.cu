@@ -7,11 +7,13 @@
 //            interleaved, halfsplit: head_dim 16 to 512, a power of two, all 16-byte aligned; any: every even head_dim.
 // Precision  float, one rounding at the end.
 // Launch     interleaved, halfsplit: head_dim / 16 threads per head, each with the 8 elements at 8 t and the 8 at head_dim / 2 + 8 t,
-//            for kHeads heads of one row, so that cos, sin and the weight are read once for them. any: a warp per head.
+//            for kHeads heads of one row, so that cos, sin and the weight are read once for them and its 2 * kHeads loads are under way
+//            together; at most kThreads a block. any: a warp per head, 128 threads.
 //            grid rows * (q_blocks + k_blocks): the blocks of a row are neighbours; rows from the last to the first.
 // Bytes      2 * rows * (q_heads + k_heads) * head_dim * sizeof(T) + 4 * rows * head_dim; 30 + 30 heads of 128, S = 4160, bf16, 4.2 TB/s: 30.9 us.
 // Measured   H200, 2026-11-23, in a forward of the full model (zimage bench --kernels), columns of the fused qkv, 30 + 30 heads of 128, S = 4160,
-//            bf16: 37.2 us (3.5 TB/s); a launch each for q and k 42.2; rows from the first 37.6.
+//            bf16, all in the former shape of 2 heads a thread and 128 threads a block: 37.2 us (3.5 TB/s), 81 % of the copy rate on a hot card;
+//            a launch each for q and k 42.2; rows from the first 37.6.
 // Entries    rope_{interleaved,halfsplit,any}_{bf16,f32}
 // Host half  CudaBackend.Rope.cs
 // Source     ours.
@@ -66,8 +68,9 @@ struct Share {
     }
 };
 
-// Heads that a thread turns.
-constexpr int kHeads = 2;
+// Heads that a thread turns, and the most threads of a block: RopeGeometry has the same numbers.
+constexpr int kHeads = 4;
+constexpr int kThreads = 64;
 
 static __device__ __forceinline__ void load_four(const float* p, float* x) {
     const Pack<float, 4> pack = load_pack<float, 4>(p);
@@ -82,16 +85,34 @@ static __device__ __forceinline__ int next_pairs(int half) {
     return kHalfSplit ? 4 : half / 2;
 }
 
-// The norm of one head over its threads, then the turn; a and b are the thread's two groups.
+// What the norm multiplies each of a thread's heads with. The heads' sums go through the shuffles together, so that a thread waits for one round
+// of them and not for kHeads.
+template <typename T>
+static __device__ __forceinline__ void norm_factors(const Group<T> (&low)[kHeads], const Group<T> (&high)[kHeads], const RopeParams& p,
+                                                    float (&factors)[kHeads]) {
+    float sums[kHeads];
+#pragma unroll
+    for (int j = 0; j < kHeads; j++) {
+        sums[j] = 0.0f;
+#pragma unroll
+        for (int i = 0; i < kGroup; i++) sums[j] = fmaf(low[j].get(i), low[j].get(i), fmaf(high[j].get(i), high[j].get(i), sums[j]));
+    }
+    for (int offset = (1 << p.lane_shift) / 2; offset > 0; offset >>= 1) {
+#pragma unroll
+        for (int j = 0; j < kHeads; j++) sums[j] += __shfl_xor_sync(0xffffffffu, sums[j], offset);
+    }
+
+    // head_dim is 16 << lane_shift, a power of two: multiplying by its inverse, made from the exponent alone, rounds as dividing by it does.
+    const float inverse = __uint_as_float(static_cast<uint32_t>(127 - 4 - p.lane_shift) << 23);
+#pragma unroll
+    for (int j = 0; j < kHeads; j++) factors[j] = rsqrtf(__fmul_rn(sums[j], inverse) + p.eps);
+}
+
+// The norm's product, then the turn; a and b are a thread's two groups of one head.
 template <bool kHalfSplit>
 static __device__ __forceinline__ void turn(float (&a)[kGroup], float (&b)[kGroup], const float (&cos)[kGroup], const float (&sin)[kGroup],
-                                            const float (&low_weight)[kGroup], const float (&high_weight)[kGroup], bool normed, const RopeParams& p) {
+                                            const float (&low_weight)[kGroup], const float (&high_weight)[kGroup], bool normed, float factor) {
     if (normed) {
-        float sum = 0.0f;
-#pragma unroll
-        for (int i = 0; i < kGroup; i++) sum = fmaf(a[i], a[i], fmaf(b[i], b[i], sum));
-        for (int offset = (1 << p.lane_shift) / 2; offset > 0; offset >>= 1) sum += __shfl_xor_sync(0xffffffffu, sum, offset);
-        const float factor = rsqrtf(sum / (2 * p.half) + p.eps);
 #pragma unroll
         for (int i = 0; i < kGroup; i++) {
             a[i] *= factor * low_weight[i];
@@ -150,6 +171,9 @@ static __device__ __forceinline__ void rope_heads(const RopeParams& p) {
     load_four(p.sin + pair, sin);
     load_four(p.sin + next, sin + 4);
     load_weight(share.weight, p.half, lane, low_weight, high_weight);
+    float factors[kHeads] = {};
+    const bool normed = share.weight != nullptr;
+    if (normed) norm_factors(low, high, p, factors);
 #pragma unroll
     for (int j = 0; j < kHeads; j++) {
         const int head = (first + j * static_cast<int>(blockDim.x)) >> p.lane_shift;
@@ -159,7 +183,7 @@ static __device__ __forceinline__ void rope_heads(const RopeParams& p) {
             a[i] = low[j].get(i);
             b[i] = high[j].get(i);
         }
-        turn<kHalfSplit>(a, b, cos, sin, low_weight, high_weight, share.weight != nullptr, p);
+        turn<kHalfSplit>(a, b, cos, sin, low_weight, high_weight, normed, factors[j]);
         if (head < share.heads) {
             T* x = base + static_cast<int64_t>(head) * 2 * p.half;
             store_group(x, 0, kGroup, true, a);
@@ -195,12 +219,12 @@ static __device__ __forceinline__ void rope_any(const RopeParams& p) {
 }
 
 #if BUILDS(bf16)
-extern "C" __global__ void __launch_bounds__(128) rope_interleaved_bf16(const __grid_constant__ RopeParams p) { rope_heads<bf16, false>(p); }
-extern "C" __global__ void __launch_bounds__(128) rope_halfsplit_bf16(const __grid_constant__ RopeParams p) { rope_heads<bf16, true>(p); }
+extern "C" __global__ void __launch_bounds__(kThreads) rope_interleaved_bf16(const __grid_constant__ RopeParams p) { rope_heads<bf16, false>(p); }
+extern "C" __global__ void __launch_bounds__(kThreads) rope_halfsplit_bf16(const __grid_constant__ RopeParams p) { rope_heads<bf16, true>(p); }
 extern "C" __global__ void __launch_bounds__(128) rope_any_bf16(const __grid_constant__ RopeParams p) { rope_any<bf16>(p); }
 #endif
 #if BUILDS(f32)
-extern "C" __global__ void __launch_bounds__(128) rope_interleaved_f32(const __grid_constant__ RopeParams p) { rope_heads<float, false>(p); }
-extern "C" __global__ void __launch_bounds__(128) rope_halfsplit_f32(const __grid_constant__ RopeParams p) { rope_heads<float, true>(p); }
+extern "C" __global__ void __launch_bounds__(kThreads) rope_interleaved_f32(const __grid_constant__ RopeParams p) { rope_heads<float, false>(p); }
+extern "C" __global__ void __launch_bounds__(kThreads) rope_halfsplit_f32(const __grid_constant__ RopeParams p) { rope_heads<float, true>(p); }
 extern "C" __global__ void __launch_bounds__(128) rope_any_f32(const __grid_constant__ RopeParams p) { rope_any<float>(p); }
 #endif

@@ -35,10 +35,13 @@ internal struct RopeParams
 /// <param name="KBlocks">Blocks that share a row of keys.</param>
 internal readonly record struct RopeGeometry(int LaneShift, int Threads, int QBlocks, int KBlocks)
 {
-    // Elements of a head that a thread turns, and heads it turns them in: kHeads of the kernel.
+    // Elements of a head that a thread turns, heads it turns them in, and the most threads of a block: kHeads and kThreads of the kernel.
     private const int ElementsPerThread = 16;
-    private const int HeadsPerThread = 2;
-    private const int MostThreads = 128;
+    private const int HeadsPerThread = 4;
+    private const int MostThreads = 64;
+
+    // Of the kernel that takes any head: a warp each.
+    private const int ThreadsOfAny = 128;
     private const int Warp = 32;
 
     /// <summary>Chooses the launch.</summary>
@@ -51,7 +54,7 @@ internal readonly record struct RopeGeometry(int LaneShift, int Threads, int QBl
         int lanes = headDim / ElementsPerThread;
         if (!aligned || !BitOperations.IsPow2(headDim) || lanes is < 1 or > Warp)
         {
-            return new RopeGeometry(-1, MostThreads, RowGeometry.CeilDiv(qHeads, MostThreads / Warp), RowGeometry.CeilDiv(kHeads, MostThreads / Warp));
+            return new RopeGeometry(-1, ThreadsOfAny, RowGeometry.CeilDiv(qHeads, ThreadsOfAny / Warp), RowGeometry.CeilDiv(kHeads, ThreadsOfAny / Warp));
         }
 
         int qSlots = checked(qHeads * lanes), kSlots = checked(kHeads * lanes);

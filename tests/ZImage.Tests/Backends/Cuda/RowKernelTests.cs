@@ -72,11 +72,11 @@ public sealed partial class RowKernelTests
     public void The_ring_takes_many_rows_that_fill_its_threads(DType type, int rows, int width, bool expected) =>
         Assert.That(CudaBackend.UsesRing(type, rows, width, multiprocessors: 132), Is.EqualTo(expected));
 
-    [TestCase(30, 30, 128, true, 3, 128, 1, 1)]
+    [TestCase(30, 30, 128, true, 3, 64, 1, 1)]
     [TestCase(8, 2, 128, true, 3, 32, 1, 1)]
-    [TestCase(32, 8, 128, true, 3, 128, 1, 1)]
-    [TestCase(40, 10, 128, true, 3, 128, 2, 1)]
-    [TestCase(3, 3, 512, true, 5, 64, 1, 1)]
+    [TestCase(32, 8, 128, true, 3, 64, 1, 1)]
+    [TestCase(40, 10, 128, true, 3, 64, 2, 1)]
+    [TestCase(3, 3, 512, true, 5, 32, 1, 1)]
     [TestCase(30, 6, 128, false, -1, 128, 8, 2)]
     [TestCase(5, 5, 96, true, -1, 128, 2, 2)]
     [TestCase(1, 1, 8, true, -1, 128, 1, 1)]
