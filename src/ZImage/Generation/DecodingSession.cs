@@ -65,6 +65,12 @@ internal sealed class DecodingSession : IDisposable
             Decode();
         }
 
+        // The device is still at work, and the pages of a new array come from the system one by one as they are touched: later they would be waited for.
+        for (int i = 0; i < rgb.Length; i += Environment.SystemPageSize)
+        {
+            rgb[i] = 0;
+        }
+
         model.RequireFinite(pixels, "vae", "The decoded picture");
         model.Backend.ToRgb8(pixels, rgb);
     }
