@@ -35,13 +35,10 @@ MODEL_INDEX = {
     "transformer": ["diffusers", "ZImageTransformer2DModel"], "vae": ["diffusers", "AutoencoderKL"],
 }
 
-# Width, height of the aspect buckets, and their share of the data.
-BUCKETS = [((256, 256), 0.85), ((320, 192), 0.075), ((192, 320), 0.075)]
-
 # Steps and seconds: a training stage ends at whichever comes first, and its learning rate has come down by then.
 FULL = {
     "transformer": TRANSFORMER, "text_encoder": TEXT_ENCODER, "vae_model": VAE,
-    "data": {"scenes": 240_000, "processes": 0},
+    "data": {"scenes": 260_000, "processes": 0},
     "vae": {
         # `until` is a share of the stage. The sizes of the batches are none of the pictures' own numbers of pixels at any level: the
         # compiler takes equal numbers for the same thing.
@@ -67,7 +64,7 @@ FULL = {
         "ablation_steps": 250, "ablation_seconds": 18, "ablation_rate": 0.25, "ablation_every": 125,
     },
     "evaluate": {"count": 500, "validation": 200, "guidance": 2.0, "guidances": [1.5, 2.0, 3.0], "batch": 250, "base_steps": 28, "steps": 8,
-                 "probe": 64},
+                 "probe": 64, "sized": 40},
     "shift": 3.0,
 }
 
@@ -99,7 +96,7 @@ def load(name: str, scale: float = 1.0) -> dict:
         c["flow"]["aux_layer"] = 1
         c["text_encoder"].update(num_hidden_layers=2, layer_types=["full_attention"] * 2)
         c["latents"]["batch"] = 16
-        c["evaluate"].update(count=6, validation=6, guidances=[1.0, 2.0], batch=6, base_steps=2, steps=2, probe=4)
+        c["evaluate"].update(count=6, validation=6, guidances=[1.0, 2.0], batch=6, base_steps=2, steps=2, probe=4, sized=2)
         return c
     c = copy.deepcopy(FULL)
     if scale != 1.0:

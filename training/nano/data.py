@@ -21,6 +21,12 @@ class Bucket:
         self.pitch = torch.where(chars < 0, 0.0, torch.where(chars < len(vocabulary.LATIN), vocabulary.LATIN_PITCH, 1.0))
         self.has_text = chars[:, 0] >= 0
 
+    def batch(self, size: int) -> int:
+        """Items that are as much work as `size` of the native canvas. A multiple of 8 but not of 32, as numbers of tokens are: the compiler
+        takes equal numbers for the same thing."""
+        count = max(1, round(size * 256 * 256 / (self.width * self.height) / 8)) * 8 if size >= 64 else size
+        return count + 8 if count % 32 == 0 else count
+
     def keep(self, count: int) -> None:
         """Drops all scenes but the first `count`."""
         self.packed = {key: value[:count] for key, value in self.packed.items()}

@@ -11,7 +11,6 @@ from poster import dataset
 from poster import heldout as heldout_captions
 from poster import tokenizer as bpe
 
-from . import config as settings
 from . import store
 
 
@@ -23,8 +22,7 @@ def scenes(config: dict, out: pathlib.Path, seed: int) -> None:
     """Writes data.pt: one entry per canvas size with packed scenes, token ids and lengths, and the empty caption's ids."""
     c = config["data"]
     encoder = bpe.Encoder(out / "tokenizer")
-    shares = tuple(share for _, share in settings.BUCKETS)
-    built = dataset.build(c["scenes"], seed, shares, c["processes"] or None, out / "tokenizer")
+    built = dataset.build(c["scenes"], seed, processes=c["processes"] or None, tokenizer=out / "tokenizer")
     buckets = []
     for bucket in built:
         packed = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in bucket.packed.items()}
@@ -54,6 +52,11 @@ def heldout(out: pathlib.Path, count: int, validation: bool = False) -> list[dic
         path.write_text("".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows), encoding="utf-8")
     items = checker.load(path)
     return [items[i * len(items) // count] for i in range(count)] if count < len(items) else items
+
+
+def sized(out: pathlib.Path, width: int, height: int, count: int) -> list[dict]:
+    """Held-out captions of another canvas."""
+    return checker.parse(heldout_captions.items(count, width=width, height=height, tokenizer=out / "tokenizer"))
 
 
 def check(items: list[dict], pictures: list[torch.Tensor]) -> dict:

@@ -83,16 +83,18 @@ class Distiller:
             self.empty = self.teacher.embed_text(self.encoder(ids), lengths)[:1]
 
     def make_rollouts(self) -> tuple[list, torch.Tensor]:
+        """One for each padded length of the native canvas, and one for each other canvas: that of its most common length."""
         rollouts, weights = [], []
         for bucket in self.pool.buckets:
             group = (bucket.lengths + 31) // 32
-            for g in group.unique().tolist():
+            lengths = sorted(group.unique().tolist(), key=lambda g: -int((group == g).sum()))
+            for g in lengths if bucket is self.pool.buckets[0] else lengths[:1]:
                 members = (group == g).nonzero()
-                if len(members) < max(2, 0.01 * self.pool.total):
+                if len(members) < 2 or bucket is self.pool.buckets[0] and len(members) < 0.01 * self.pool.total:
                     continue
                 shape = (16, bucket.height // 8, bucket.width // 8)
-                rollouts.append(Rollout(bucket, g * 32, members, self.c["batch"], shape, self.c["evaluations"], self.rng))
-                weights.append(float(len(members)))
+                rollouts.append(Rollout(bucket, g * 32, members, bucket.batch(self.c["batch"]), shape, self.c["evaluations"], self.rng))
+                weights.append(float(len(members)) / len(rollouts[-1].x))
         return rollouts, torch.tensor(weights)
 
     def velocity(self, network, x: torch.Tensor, level: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
@@ -195,7 +197,7 @@ class Distiller:
         if kind != "fake":
             self.average.update()
         r.advance(values.pop("next"))
-        return values
+        return {**values, "items": count}
 
     def plan(self, number: int, progress: float, first_dmd: int | None) -> tuple[str, float]:
         """The kind of a step, and the factor of the learning rates. DMD begins with steps of the fake network alone."""
@@ -229,7 +231,7 @@ class Distiller:
                 kept["guided"] = self.average.state()
             kind, rate = self.plan(clock.step, progress, first_dmd)
             recent.update(self.step(kind, rate))
-            log.add(self.c["batch"])
+            log.add(int(recent.pop("items")))
             clock.step += 1
             if log.due() or clock.step == 1 or clock.step % 25 == 0:
                 numbers = {key: float(value) for key, value in recent.items()}

@@ -7,17 +7,19 @@ import torch
 
 from poster import check as checker
 from poster import render
+from poster.heldout import UNSEEN
+from poster.vocabulary import BUCKETS
 
 from . import data_build, dit, export, flow, sampler, store, train_vae
 from .ops import autocast, generator
 
 
 class Heldout:
-    """The first `count` held-out captions, their scenes and fixed noise, grouped by canvas and padded length."""
+    """Held-out captions, their scenes and fixed noise, grouped by canvas and padded length."""
 
-    def __init__(self, config: dict, out: pathlib.Path, device, count: int, validation: bool = False):
+    def __init__(self, config: dict, out: pathlib.Path, device, count: int, validation: bool = False, scenes: list[dict] | None = None):
         self.device, self.batch = torch.device(device), config["evaluate"]["batch"]
-        self.scenes = data_build.heldout(out, count, validation)
+        self.scenes = scenes or data_build.heldout(out, count, validation)
         ids, lengths, empty = data_build.encode(out, [scene["caption"] for scene in self.scenes])
         self.ids, self.lengths, self.empty = ids, lengths, empty
         rng = generator(20_000)
@@ -122,9 +124,9 @@ def ceiling(config: dict, out: pathlib.Path, device) -> dict:
 class Table:
     """Rows of scores, one a network and way of sampling; every row is on disk before the next is drawn."""
 
-    def __init__(self, config: dict, out: pathlib.Path, device, vocabulary: int, file: str):
+    def __init__(self, config: dict, out: pathlib.Path, device, vocabulary: int, file: str, scenes: list[dict] | None = None):
         self.config, self.out, self.device, self.file = config, out, device, file
-        self.heldout = Heldout(config, out, device, config["evaluate"]["count"])
+        self.heldout = Heldout(config, out, device, config["evaluate"]["count"], scenes=scenes)
         self.text_encoder, self.base = flow.load_base(config, out / "flow_native.pt", vocabulary, device)
         self.base.requires_grad_(False)
         self.student = dit.Transformer(config["transformer"]).to(device).eval().requires_grad_(False)
@@ -169,6 +171,18 @@ def table(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda:
     for g in (0.0, *e["guidances"]):
         if g != guidance and not late():
             rows.row(f"base {e['base_steps']} g{g:g}", rows.base, e["base_steps"], g)
+
+
+def sizes(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda: False) -> None:
+    """nano on other canvases: those of the training, and some that are not among them."""
+    found: dict = {}
+    for width, height in (*BUCKETS[1:], *UNSEEN):
+        if late():
+            return
+        scenes = data_build.sized(out, width, height, config["evaluate"]["sized"])
+        rows = Table(config, out, device, vocabulary, "sizes.json", scenes)
+        rows.rows = found
+        rows.distilled(f"nano {width}x{height}", store.load_state(out / "distill.pt", device)["last"])
 
 
 def contact_sheet(pictures: list[torch.Tensor], path: pathlib.Path, columns: int = 10, rows: int = 6) -> None:

@@ -43,13 +43,16 @@ def noise_levels(count: int, shift: float, uniform: float, rng: torch.Generator,
 
 
 def batches(pool, latents: list, size: int, drop: float, rng: torch.Generator):
-    """Endless batches (bucket, padded length, items, which caption, text dropped?) of one size and one padded length each, their
-    tensors on the device. Items without their text go where the empty caption's length belongs, as the sampler runs them."""
+    """Endless batches (bucket, padded length, items, which caption, text dropped?) of one canvas and one padded length each, their
+    tensors on the device; `size` is that of the native canvas. Items without their text go where the empty caption's length belongs, as
+    the sampler runs them."""
+    native = size
     while True:
         plan, rows = [], []
         for bucket, encoded in zip(pool.buckets, latents):
             if encoded is None:
                 continue
+            size = bucket.batch(native)
             pick = torch.randint(bucket.lengths.shape[1], (bucket.count,), generator=rng)
             dropped = torch.rand(bucket.count, generator=rng) < drop
             length = bucket.lengths_cpu[torch.arange(bucket.count), pick]
@@ -69,9 +72,10 @@ def batches(pool, latents: list, size: int, drop: float, rng: torch.Generator):
                     plan.append((bucket, g * dit.MULTIPLE))
                     rows.append(torch.stack([part, pick[part], dropped[part].long()]))
         # One transfer a round: a transfer in every step would make the processor wait for the device each time.
-        moved = torch.stack(rows).to(pool.device)
+        moved = torch.cat(rows, 1).to(pool.device).split([row.shape[1] for row in rows], 1)
         for index in torch.randperm(len(plan), generator=rng).tolist():
-            yield (*plan[index], moved[index, 0], moved[index, 1], moved[index, 2] > 0)
+            items, chosen, without = moved[index].contiguous()
+            yield (*plan[index], items, chosen, without > 0)
 
 
 class Trainer:
@@ -147,8 +151,9 @@ class Trainer:
         values, scale = None, 0.0
         while (progress := clock.progress()) < 1:
             scale = trapezoid(clock.step, progress, s["warmup"], s["decay_from"])
-            values = self.step(stage, where, next(source), rng, scale)
-            log.add(s["batch"])
+            batch = next(source)
+            values = self.step(stage, where, batch, rng, scale)
+            log.add(len(batch[2]))
             clock.step += 1
             if log.due() or clock.step == 1:
                 self.note(log, stage, clock.step, progress, values, scale)

@@ -8,7 +8,7 @@ import torch
 
 class Graphs:
     """Captures a step once per key and replays it afterwards. The first calls of a key run as they are: they compile kernels, choose
-    algorithms and fill caches. Everything runs on one stream of its own, so that gradients are gathered where they are captured.
+    algorithms and fill caches (three for the first key, one for those after it). Everything runs on one stream of its own, so that gradients are gathered where they are captured.
 
     A step is a function of a dictionary of tensors, which are copied into fixed places before a replay, and returns a dictionary of
     tensors, which a later replay of the same key overwrites. Inside it: no transfer from or to the processor, no random numbers,
@@ -38,7 +38,8 @@ class Graphs:
         entry = self.entries.setdefault(key, {"calls": 0})
         entry["calls"] += 1
         if "graph" not in entry:
-            if entry["calls"] <= self.warmup or not self.capture(entry, key, step, inputs):
+            first = not any("graph" in other for other in self.entries.values())
+            if entry["calls"] <= (self.warmup if first else 1) or not self.capture(entry, key, step, inputs):
                 return step(inputs)
         for name, tensor in inputs.items():
             entry["inputs"][name].copy_(tensor)

@@ -13,7 +13,7 @@ from .ops import autocast, generator
 def encode(model, bucket, shrink: int, batch: int, rng, log, late) -> torch.Tensor:
     """Latents of the bucket's posters, as many of them as there is time for: `late()` says when it is over."""
     width, height = bucket.width // shrink, bucket.height // shrink
-    batch = min(batch, bucket.count)
+    batch = min(bucket.batch(batch), bucket.count)
     result = torch.empty(bucket.count, 16, height // 8, width // 8, dtype=torch.bfloat16, device=bucket.device)
     done = 0
     while done < bucket.count and (done == 0 or not late()):

@@ -22,7 +22,7 @@ NEEDS = {
     "distill": ["flow_native"], "export": ["export_base", "distill"], "evaluate": ["flow_native"], "ablation": ["distill"],
 }
 # Seconds that the stages without a budget of their own take, for the plan up to a deadline.
-ESTIMATES = {"tokenizer": 5, "data": 15, "export_base": 2, "export": 2, "evaluate": 40}
+ESTIMATES = {"tokenizer": 5, "data": 15, "export_base": 2, "export": 2, "evaluate": 50}
 MARGIN = 15
 
 
@@ -152,8 +152,10 @@ class Run:
         export.nano(self.config, self.out)
 
     def evaluate(self, seed: int) -> None:
-        evaluate.table(self.config, self.out, self.device, self.pool().vocabulary,
-                       lambda: self.left() < MARGIN + ("ablation" in self.stages) * self.ablation_time())
+        late = lambda: self.left() < MARGIN + ("ablation" in self.stages) * self.ablation_time()
+        evaluate.table(self.config, self.out, self.device, self.pool().vocabulary, late)
+        if self.finished("distill"):
+            evaluate.sizes(self.config, self.out, self.device, self.pool().vocabulary, late)
 
     def ablation(self, seed: int) -> None:
         """DMD from the base, without the guided phase: both terms and each alone, for the same number of steps; their scores."""

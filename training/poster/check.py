@@ -108,13 +108,15 @@ def rates(counts: dict[str, tuple[int, int]]) -> str:
 
 
 def load(path: str | Path) -> list[dict]:
-    """The lines of a scene file (JSONL), each with `scene` and `bits` added for `batch`."""
-    out = []
-    for line in Path(path).read_text(encoding="utf-8").splitlines():
-        item = json.loads(line)
+    """The lines of a scene file (JSONL), parsed."""
+    return parse([json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()])
+
+
+def parse(items: list[dict]) -> list[dict]:
+    """Items of the contract, each with `scene` and `bits` added for `batch`."""
+    for item in items:
         item["scene"], item["bits"] = from_json(item)
-        out.append(item)
-    return out
+    return items
 
 
 def from_json(item: dict) -> tuple[Scene, list[int]]:

@@ -14,12 +14,11 @@ from .caption import Caption, describe
 from .pack import pack, unpack
 from .scene import Generator, Scene, to_json
 from .tokenizer import Encoder
-from .vocabulary import BUCKETS, MAX_SHAPES
+from .vocabulary import BUCKETS, MAX_SHAPES, SHARES
 
 TOKENIZER = Path(__file__).parents[2] / "models" / "nano" / "tokenizer"
 MAX_TOKENS = 96
 LANGUAGES = ("en", "zh")                 # caption variants of each scene
-SHARES = (0.85, 0.075, 0.075)            # of BUCKETS
 CHUNK, SURPLUS = 2000, 1.04              # scenes a task; what is made more than asked for, to make up for duplicates
 
 

@@ -1,4 +1,4 @@
-"""Writes the held-out captions: `python -m poster.heldout [file]`. Every shape's (kind, colour, place) and every text string
+"""Writes the held-out captions: `python -m poster.heldout [file [file for other canvases]]`. Every shape's (kind, colour, place) and every text string
 in them is held out, so that training has seen none of them. English and Chinese take turns."""
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from .caption import describe
 from .dataset import MAX_TOKENS, TOKENIZER
 from .scene import Generator, to_json
 from .tokenizer import Encoder
+from .vocabulary import BUCKETS
 
 COUNT, SEED = 500, 2511
 FILE = Path(__file__).parents[1] / "heldout.jsonl"
+SIZED, SIZED_FILE = 20, Path(__file__).parents[1] / "heldout-sizes.jsonl"
+UNSEEN = [(320, 256), (448, 320), (288, 416)]   # canvases that the training has not seen
 
 
 def items(count: int = COUNT, seed: int = SEED, width: int = 256, height: int = 256, tokenizer: str | Path = TOKENIZER) -> list[dict]:
@@ -34,12 +37,13 @@ def items(count: int = COUNT, seed: int = SEED, width: int = 256, height: int = 
     return out
 
 
-def write(path: str | Path = FILE) -> None:
+def write(path: str | Path = FILE, rows: list[dict] | None = None) -> None:
     """Writes the file, one object a line."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    lines = "".join(json.dumps(i, ensure_ascii=False, separators=(",", ":")) + "\n" for i in items())
+    lines = "".join(json.dumps(i, ensure_ascii=False, separators=(",", ":")) + "\n" for i in rows or items())
     Path(path).write_text(lines, encoding="utf-8")
 
 
 if __name__ == "__main__":
     write(*sys.argv[1:2])
+    write(*sys.argv[2:3] or [SIZED_FILE], [row for w, h in (*BUCKETS[1:], *UNSEEN) for row in items(SIZED, width=w, height=h)])

@@ -28,7 +28,7 @@ def determinism() -> None:
     for x, y, z in zip(a, b, c):
         assert all(np.array_equal(x.packed[k], y.packed[k]) for k in x.packed) and np.array_equal(x.tokens, y.tokens) and np.array_equal(x.stated, y.stated)
         assert not np.array_equal(x.tokens[:100], z.tokens[:100])
-    assert [len(x) for x in a] == [5100, 450, 450]
+    assert [len(x) for x in a] == [4440, 240, 240, 210, 210, 120, 180, 180, 90, 90]
     u = uniform(torch.arange(100000))
     assert abs(u.mean()) < 0.005 and abs(u.std() - 3 ** -0.5) < 0.005 and u.abs().max() <= 1
     assert abs(np.corrcoef(u[:, 0], u[:, 1])[0, 1]) < 0.02 and abs(np.corrcoef(u[:-1, 0], u[1:, 0])[0, 1]) < 0.02

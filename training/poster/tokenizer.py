@@ -23,7 +23,7 @@ CHAT_TEMPLATE = (
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- if enable_thinking is defined and enable_thinking is false %}"
     "{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}{%- endif %}")
 VOCABULARY = 1280
-SEED, SAMPLES = 20240607, 16000
+SEED, SAMPLES, CANVASES = 20240607, 16000, ((256, 256), (320, 192), (192, 320))
 _WORD = regex.compile(r"^ ?[A-Z]?[a-z]+$")
 _UNITS = regex.compile(r"[^\x00-\x7f]|[\x00-\x7f]+").findall
 _SYMBOLS = regex.compile(r"^ ?[!-/:-@\[-`{-~]{1,2}$")
@@ -52,12 +52,11 @@ def _corpus() -> Counter[str]:
     """Pieces of captions with the posters' texts cut out."""
     from .caption import describe
     from .scene import Generator
-    from .vocabulary import BUCKETS
 
     pieces: Counter[str] = Counter()
-    for bucket, (width, height) in enumerate(BUCKETS):
+    for bucket, (width, height) in enumerate(CANVASES):
         generator, rng = Generator(SEED + bucket, width, height), random.Random(SEED + bucket)
-        for i in range(SAMPLES // len(BUCKETS)):
+        for i in range(SAMPLES // len(CANVASES)):
             scene = generator.scene()
             for language in ("en", "zh"):
                 caption = describe(scene, language, rng).caption

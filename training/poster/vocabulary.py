@@ -41,7 +41,9 @@ JITTER_RADIUS = 0.05              # relative
 JITTER_PHASE = 0.10               # of a stripe period
 JITTER_COLOR = 5.0                # levels of 255, each channel of each colour
 
-BUCKETS = [(256, 256), (320, 192), (192, 320)]
+# Width and height of the training's canvases and their shares of the scenes; the first is the native one.
+BUCKETS = [(256, 256), (320, 192), (192, 320), (384, 256), (256, 384), (192, 192), (384, 384), (512, 512), (512, 256), (256, 512)]
+SHARES = (0.74, 0.04, 0.04, 0.035, 0.035, 0.02, 0.03, 0.03, 0.015, 0.015)
 
 
 def pitch(text: str) -> float:
