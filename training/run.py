@@ -19,7 +19,7 @@ os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(pathlib.Path.home() / ".cac
 import torch
 
 from nano import config as settings
-from nano import profile, stages, store
+from nano import profile, stages, store, warm
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -38,10 +38,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tiny", action="store_true", help="a few steps of small networks, for a processor")
     parser.add_argument("--budget-scale", type=float, default=1.0, help="multiplies the steps and seconds of every training stage")
     parser.add_argument("--no-compile", action="store_true")
-    parser.add_argument("--no-warm", action="store_true", help="do not compile in a second process while the first stages run")
+    parser.add_argument("--no-warm", action="store_true", help="one process for all stages, instead of a second one that compiles what they run while the VAE is trained")
     parser.add_argument("--profile", action="append", choices=["vae", "flow", "distill"],
                         help="train nothing, but time a step and list its kernels (may be repeated); give it an --out of its own")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="override, such as flow.muon_lr=0.01")
+    parser.add_argument("--behind", type=float, help=argparse.SUPPRESS)  # the second process; when the first began
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return parser.parse_args()
 
@@ -59,24 +60,41 @@ def main() -> int:
     wanted = stages.NAMES[: stages.NAMES.index(a.until) + 1] if a.until else list(stages.NAMES)
     wanted = [stage for stage in wanted if stage not in a.skip and (not a.stage or stage in a.stage)]
     compiled = not a.no_compile and torch.device(a.device).type == "cuda"
-    run = stages.Run(config, a.out, a.seed, a.device, compiled, wanted, START + a.deadline if a.deadline else None)
+    run = stages.Run(config, a.out, a.seed, a.device, compiled, wanted, (a.behind or START) + a.deadline if a.deadline else None)
     if a.profile:
         profile.measure(run, a.profile)
         return 0
-    warm = None
-    if compiled and not a.no_warm and "flow_low" in wanted and not run.finished("flow_low"):
-        with open(a.out / "warm.log", "w", encoding="utf-8") as log:
-            warm = subprocess.Popen([sys.executable, "-m", "nano.warm", str((a.out / "result" / "config.json").resolve()), a.device],
-                                    cwd=HERE, stdout=log, stderr=subprocess.STDOUT)
+    again = bool(a.force and a.stage)
+    behind = wanted[wanted.index("vae") + 1 :] if "vae" in wanted and not a.no_warm and (again or not run.finished("vae")) else []
+    if a.behind:
+        return follow(run, behind, a.device, again)
+    second = subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--behind", str(START)]) if behind else None
     failed = 0
     try:
-        for stage in wanted:
-            failed += not attempt(run, stage, bool(a.force and a.stage))
+        for stage in wanted[: len(wanted) - len(behind)]:
+            failed += not attempt(run, stage, again)
+        if second is not None and run.made("vae"):
+            run.release()
+            failed += second.wait()
     finally:
-        if warm is not None and warm.poll() is None:
-            warm.kill()
+        if second is not None and second.poll() is None:
+            second.kill()
     print(f"[run] {time.monotonic() - START:.1f} s, failed stages: {failed}", flush=True)
     return int(failed > 0)
+
+
+def follow(run: stages.Run, behind: list[str], device: str, again: bool) -> int:
+    """The process of the stages behind the VAE: compiles what they run until there is a VAE, then runs them. Returns how many failed."""
+    parent = os.getppid()
+    if run.compiled:
+        warm.prepare(run.config, device)
+    for stage in ("data", "vae"):
+        while not (run.finished(stage) if stage == "data" else run.made(stage)):
+            if os.getppid() != parent:
+                return 1
+            time.sleep(0.2)
+        run.pool()
+    return sum(not attempt(run, stage, again) for stage in behind)
 
 
 def attempt(run: stages.Run, stage: str, again: bool) -> bool:

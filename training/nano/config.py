@@ -44,18 +44,18 @@ FULL = {
         # compiler takes equal numbers for the same thing.
         "phases": [{"crop": 64, "batch": 72, "small_batch": 20, "until": 0.65}, {"crop": 128, "batch": 20, "small_batch": 20, "until": 0.85},
                    {"crop": 0, "batch": 10, "small_batch": 20, "until": 1.0}],
-        "steps": 20_000, "seconds": 270, "pictures": 24_000, "muon_lr": 0.02, "lr": 1.5e-3, "warmup": 50, "decay_from": 0.3, "kl": 3e-4,
-        "noise": 0.05, "gradient": 0.5, "square": 1.0, "ema": 0.998, "text_crops": 0.8, "measured": 500, "search": "auto", "graphs": True,
+        "steps": 20_000, "seconds": 190, "pictures": 24_000, "muon_lr": 0.012, "lr": 1.5e-3, "warmup": 50, "decay_from": 0.3, "kl": 3e-4,
+        "noise": 0.05, "gradient": 0.5, "square": 1.0, "ema": 0.998, "text_crops": 0.8, "measured": 500, "graphs": True,
     },
     "latents": {"batch": 448, "seconds": 55},
     "flow": {
         "muon_lr": 0.02, "adam_lr": 2e-3, "embed_lr": 6e-3, "momentum": 0.95, "shift": 3.0, "uniform": 0.1, "drop": 0.1, "ema": 0.999,
         "text_weight": 2.5, "aux": 0.1, "aux_layer": 4, "graphs": True,
-        "low": {"batch": 480, "steps": 6000, "seconds": 100, "warmup": 100, "decay_from": 1.0, "stretch": 2.0},
-        "native": {"batch": 240, "steps": 20_000, "seconds": 430, "warmup": 20, "decay_from": 0.4, "stretch": 1.0, "probes": [0.5]},
+        "low": {"batch": 480, "steps": 6000, "seconds": 80, "warmup": 100, "decay_from": 1.0, "stretch": 2.0},
+        "native": {"batch": 240, "steps": 20_000, "seconds": 500, "warmup": 20, "decay_from": 0.4, "stretch": 1.0, "probes": [0.5]},
     },
     "distill": {
-        "batch": 208, "steps": 3600, "seconds": 180, "evaluations": 8, "graphs": True, "lr": 4e-4, "muon_lr": 4e-3, "warmup": 30, "ema": 0.99,
+        "batch": 208, "steps": 3600, "seconds": 210, "evaluations": 8, "graphs": True, "lr": 4e-4, "muon_lr": 4e-3, "warmup": 30, "ema": 0.99,
         # The guided phase.
         "guided_share": 0.65, "substeps": 3, "guidance": 2.0, "text_weight": 2.5,
         # DMD; dmd_rate multiplies the learning rates, and is where those of the guided phase end.

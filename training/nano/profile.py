@@ -63,8 +63,6 @@ def vae(run) -> None:
             compare(f"vae {phase['crop'] or 'whole'} x {phase['batch']}", worker.graphs, step, phase["batch"])
             if i == 0:
                 kernels(step, worker.graphs)
-                print(f"[profile] cuDNN's search {worker.choose_search(pictures.batch(phase, 1, 0.8), c['seconds'])}", flush=True)
-                torch.backends.cudnn.benchmark = False
 
 
 def latents(run) -> dict[str, list]:

@@ -31,6 +31,7 @@ class Run:
         self.config, self.out, self.seed, self.device, self.stages, self.deadline = config, out, seed, device, stages, deadline
         self.compiled = allow_compile(compiled and torch.device(device).type == "cuda")
         self.cached_pool = self.cached_latents = self.trainer = None
+        self.begun = time.time()
         if torch.device(device).type == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = True
             torch.backends.cudnn.allow_tf32 = True
@@ -57,6 +58,16 @@ class Run:
 
     def finished(self, stage: str) -> bool:
         return (self.out / RESULTS[stage]).exists()
+
+    def made(self, stage: str) -> bool:
+        """Whether the result is there and of this run."""
+        return self.finished(stage) and (self.out / RESULTS[stage]).stat().st_mtime > self.begun
+
+    def release(self) -> None:
+        """Lets go of the device's memory."""
+        self.cached_pool = self.cached_latents = self.trainer = None
+        if torch.device(self.device).type == "cuda":
+            torch.cuda.empty_cache()
 
     def missing(self, stage: str) -> list[str]:
         return [name for name in NEEDS.get(stage, []) if not self.finished(name)]

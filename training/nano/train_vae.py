@@ -151,29 +151,6 @@ class Trainer:
         self.average.update()
         return values
 
-    def time(self, target: torch.Tensor, count: int) -> float:
-        """Seconds of a step as it is, without graphs, at a learning rate of 0."""
-        on, self.graphs.on = self.graphs.on, False
-        for i in range(count + 3):
-            if i == 3:
-                torch.cuda.synchronize()
-                start = time.monotonic()
-            self.step(target, 0.0)
-        torch.cuda.synchronize()
-        self.graphs.on = on
-        return (time.monotonic() - start) / count
-
-    def choose_search(self, target: torch.Tensor, seconds: float) -> dict:
-        """Lets cuDNN try its algorithms for each convolution if what that gains in the stage is more than what it costs."""
-        plain = self.time(target, 10)
-        start = time.monotonic()
-        torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = True, 4
-        searched = self.time(target, 10)
-        cost = time.monotonic() - start
-        kept = searched < 0.95 * plain and (1 - searched / plain) * seconds > 4 * cost  # three more sizes are to come
-        torch.backends.cudnn.benchmark = kept
-        return {"plain_ms": plain * 1e3, "searched_ms": searched * 1e3, "search_seconds": cost, "search": kept}
-
 
 def train(config: dict, pool, out: pathlib.Path, seed: int, compiled: bool, seconds: float) -> dict:
     """Writes vae.safetensors (float32) and vae.json (config with scale and shift, and the measures)."""
@@ -184,11 +161,7 @@ def train(config: dict, pool, out: pathlib.Path, seed: int, compiled: bool, seco
     with worker.graphs.stage():
         pictures = Pictures(pool.buckets[0], c["pictures"], worker.rng)
         log.line(pictures=len(pictures.large))
-        torch.backends.cudnn.benchmark, torch.backends.cudnn.benchmark_limit = c["search"] == "on", 4
         good, calm = worker.average.state(), 1.0
-        if c["search"] == "auto" and torch.device(device).type == "cuda":
-            found = worker.choose_search(pictures.batch(c["phases"][0], 1, c["text_crops"]), seconds)
-            log.line(**found)
         while (progress := clock.progress()) < 1:
             phase = next(phase for phase in c["phases"] if progress < phase["until"])
             rate = calm * trapezoid(clock.step, progress, c["warmup"], c["decay_from"])
@@ -206,7 +179,6 @@ def train(config: dict, pool, out: pathlib.Path, seed: int, compiled: bool, seco
                     worker.average.push()
                     worker.optimizer.forget()
                 log.line(step=clock.step, progress=progress, **numbers, lr=rate, crop=phase["crop"])
-    torch.backends.cudnn.benchmark = False
     del pictures
     worker.graphs.clear()
     model, state = worker.model, worker.average.state()
@@ -216,8 +188,8 @@ def train(config: dict, pool, out: pathlib.Path, seed: int, compiled: bool, seco
     model.config.update(scaling_factor=round(scale, 6), shift_factor=round(shift, 6))
     log.line(step=clock.step, shift=shift, scale=scale, **measures)
     print(f"[vae] deviation by channel {channels}", flush=True)
-    store.write(out / "vae.safetensors", {k: v.float() for k, v in state.items()})
     store.write_json(out / "vae.json", {"config": model.config, "channels": channels, "steps": clock.step, **measures})
+    store.write(out / "vae.safetensors", {k: v.float() for k, v in state.items()})  # last: the stages behind wait for it
     return measures
 
 

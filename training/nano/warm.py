@@ -1,15 +1,13 @@
-"""Compiles the kernels of the flow and distillation stages into the shared cache, in a process beside the run's first stages:
-python -m nano.warm config.json device. Nothing depends on it; the stages compile what they do not find."""
+"""Compiles what the flow, distillation and evaluation stages run, in their own process while the VAE is being trained in another."""
 
-import sys
 import time
 
 import torch
 
 from poster.vocabulary import CHARACTERS, COLOR_NAMES, KINDS
 
-from . import dit, encoder, flow, store
-from .ops import allow_compile, autocast
+from . import dit, encoder, flow, vae
+from .ops import autocast
 
 
 def networks(c: dict, device: str) -> tuple:
@@ -37,11 +35,19 @@ def step(c: dict, device: str, nets: tuple, batch: int, side: int, length: int, 
     (velocity.float().pow(2).mean() + aux).backward()
 
 
-def main() -> int:
-    c, device, start = store.read_json(sys.argv[1]), sys.argv[2], time.monotonic()
-    if not allow_compile(True):
-        return 0
-    said = lambda what: print(f"{what}: {time.monotonic() - start:.1f} s", flush=True)
+@torch.no_grad()
+def autoencoder(c: dict, device: str) -> None:
+    model = vae.AutoencoderKL(dict(c["vae_model"])).to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    for batch, width, height in ((24, 320, 192), (16, 256, 256)):
+        with autocast(device):
+            x = torch.randn(batch, 3, height, width, device=device).contiguous(memory_format=torch.channels_last)
+            model.decode(model.encode(x)[0].contiguous(memory_format=torch.channels_last))
+
+
+def prepare(c: dict, device: str) -> None:
+    """The compiler keeps what it finds by function, not by network, so that the networks made later find it."""
+    start = time.monotonic()
+    said = lambda what: print(f"[warm] {what}: {time.monotonic() - start:.1f} s", flush=True)
     nets = networks(c, device)
     low, native = c["flow"]["low"], c["flow"]["native"]
     # Every padded length, since what the first of them teaches the compiler about shapes may not serve the next.
@@ -56,8 +62,8 @@ def main() -> int:
             text = transformer.embed_text(torch.randn(batch, length, 256, device=device), torch.full((batch,), 30, device=device))
             transformer(torch.randn(batch, 16, 32, 32, device=device), torch.rand(batch, device=device), text)
         said(f"frozen {length}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    autoencoder(c, device)
+    said("vae")
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.empty_cache()
