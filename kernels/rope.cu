@@ -12,8 +12,8 @@
 //            grid rows * (q_blocks + k_blocks): the blocks of a row are neighbours; rows from the last to the first.
 // Bytes      2 * rows * (q_heads + k_heads) * head_dim * sizeof(T) + 4 * rows * head_dim; 30 + 30 heads of 128, S = 4160, bf16, 4.2 TB/s: 30.9 us.
 // Measured   H200, 2026-11-23, in a forward of the full model (zimage bench --kernels), columns of the fused qkv, 30 + 30 heads of 128, S = 4160,
-//            bf16, all in the former shape of 2 heads a thread and 128 threads a block: 37.2 us (3.5 TB/s), 81 % of the copy rate on a hot card;
-//            a launch each for q and k 42.2; rows from the first 37.6.
+//            bf16, with the time between two events: 36.8 us (3.5 TB/s), 84 % of the copy rate; 2 heads a thread and 128 threads a block 38.0, 81 %.
+//            In that former shape, by a profile: 37.2 us; a launch each for q and k 42.2; rows from the first 37.6.
 // Entries    rope_{interleaved,halfsplit,any}_{bf16,f32}
 // Host half  CudaBackend.Rope.cs
 // Source     ours.
