@@ -61,7 +61,7 @@ FULL = {
         # DMD; dmd_rate multiplies the learning rates, and is where those of the guided phase end.
         "dmd_rate": 0.1, "guided_every": 2, "alpha": 3.0, "fake_lr": 1e-4, "fake_muon_lr": 1e-3, "ca": True, "dm": True, "floor": 0.05,
         "fake_warmup": 60, "guard": True,
-        "ablation_steps": 250, "ablation_seconds": 18, "ablation_rate": 0.25, "ablation_every": 125,
+        "canvases": 10, "ablation_steps": 250, "ablation_seconds": 24, "ablation_rate": 0.25, "ablation_every": 125,
     },
     "evaluate": {"count": 500, "validation": 200, "guidance": 2.0, "guidances": [1.5, 2.0, 3.0], "batch": 250, "base_steps": 28, "steps": 8,
                  "probe": 64, "sized": 40},

@@ -85,7 +85,7 @@ class Distiller:
     def make_rollouts(self) -> tuple[list, torch.Tensor]:
         """One for each padded length of the native canvas, and one for each other canvas: that of its most common length."""
         rollouts, weights = [], []
-        for bucket in self.pool.buckets:
+        for bucket in self.pool.buckets[: self.c["canvases"]]:
             group = (bucket.lengths + 31) // 32
             lengths = sorted(group.unique().tolist(), key=lambda g: -int((group == g).sum()))
             for g in lengths if bucket is self.pool.buckets[0] else lengths[:1]:

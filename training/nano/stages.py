@@ -169,13 +169,14 @@ class Run:
             evaluate.sizes(self.config, self.out, self.device, self.pool().vocabulary, late)
 
     def ablation(self, seed: int) -> None:
-        """DMD from the base, without the guided phase: both terms and each alone, for the same number of steps; their scores."""
+        """DMD from the base at the native size, without the guided phase: both terms and each alone, for the same number of steps; their scores."""
         c = self.config["distill"]
         seed = self.seed + 1000 * NAMES.index("distill")
         rows = evaluate.Table(self.config, self.out, self.device, self.pool().vocabulary, "ablation.json")
         probe = evaluate.Validation(self.config, self.out, self.device, rows.text_encoder)
         for name, ca, dm in (("both", True, True), ("ca_only", True, False), ("dm_only", False, True)):
-            worker = self.distiller(seed, ca=ca, dm=dm, guided_share=0.0, guided_every=0, dmd_rate=c["ablation_rate"], guard=False)
+            worker = self.distiller(seed, ca=ca, dm=dm, guided_share=0.0, guided_every=0, dmd_rate=c["ablation_rate"], guard=False,
+                                    canvases=1)
             watch = lambda _, student: probe.score(student.state_dict())
             state = worker.run(f"ablation_{name}", c["ablation_steps"], c["ablation_seconds"], self.out, watch, c["ablation_every"])["last"]
             rows.distilled(f"ablation {name}", state)
