@@ -3,7 +3,6 @@ and now and then whole ones of half the size. Many small steps teach it more in 
 
 import math
 import pathlib
-import time
 
 import torch
 from torch.nn import functional as F

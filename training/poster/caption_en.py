@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from .caption import B_DIRECTION, B_STATED, COLOR, KIND, PLACE, SIZE, T_COLOR, T_PLACE, T_STRING, Plan, is_latin
-from .scene import ABOVE, INSIDE, LEFT_OF, SAME, Scene, Shape
+from .scene import ABOVE, LEFT_OF, SAME, Scene, Shape
 from .words_en import CANVAS, COLORS, COUNTS, KINDS, LINES, NUMBERS, PLACES, PREFIXES, SIZES, TEXT_PLACES
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from .caption import B_DIRECTION, B_STATED, COLOR, KIND, PLACE, SIZE, T_COLOR, T_PLACE, T_STRING, Plan, is_latin
-from .scene import ABOVE, INSIDE, LEFT_OF, SAME, Scene, Shape
+from .scene import ABOVE, LEFT_OF, SAME, Scene, Shape
 
 # Without 色; the second and later ones are rarer. Names of two characters are only used with 色.
 COLORS = [("红",), ("橙", "橙", "橘"), ("黄",), ("绿",), ("青", "青", "青", "天蓝"), ("蓝",), ("紫",), ("粉", "粉", "粉红"), ("棕", "棕", "褐"), ("黑",), ("白",), ("灰",)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from . import contrast, words
 from .heldout_rule import TRIPLES, text_held_out
 from .vocabulary import (
-    BACKGROUNDS, CHINESE, COLOR_NAMES, DIRECTIONS, GRID, KINDS, LATIN, MARGIN, MAX_TEXT, PAIR, RADII, SIZE_NAMES,
+    BACKGROUNDS, CHINESE, COLOR_NAMES, DIRECTIONS, GRID, KINDS, LATIN, MARGIN, MAX_TEXT, PAIR, RADII,
     TEXT_PLACE_NAMES, TEXT_PLACES, pitch, place_of, text_height,
 )
 

@@ -14,7 +14,7 @@ from . import caption_en, caption_zh, check, heldout
 from .caption import B_STATED, COLOR, KIND, SIZE, T_COLOR, T_STRING, describe
 from .dataset import Bucket, build
 from .heldout_rule import TRIPLES, text_held_out
-from .render import render, to_device, uniform
+from .render import render, uniform
 from .scene import Generator, Scene
 from .tokenizer import Encoder, save, train
 from .vocabulary import BUCKETS, CHARACTERS, COLOR_NAMES
