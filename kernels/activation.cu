@@ -9,7 +9,7 @@
 // Launch     256 threads, 8 elements a thread (swiglu, silu, add) or one (modulation); swiglu from the last row to the first.
 // Bytes      swiglu 3 * rows * width * sizeof(T): S = 4160, width 10240, bf16, 4.2 TB/s: 60.9 us, the largest memory-bound item of a block.
 // Measured   H200, 2026-11-23, in a graph, S = 4160, width 10240, bf16: swiglu 63.4 us (4.0 TB/s), silu 42.4 us,
-//            add 62.7 us; modulation of 8 x 15360: 1.8 us. swiglu in a forward of the full model (zimage bench --kernels): 62.1 us, rows from the first 63.2.
+//            add 62.7 us; modulation of 8 x 15360: 1.8 us. swiglu in a forward of the full model (zimage bench --kernels): 63.1 to 63.3 us.
 // Entries    activation_{swiglu,silu,add,modulation}_{bf16,f32}
 // Host half  CudaBackend.Activation.cs
 // Source     ours.

@@ -9,11 +9,11 @@
 //           Shared memory 161 or 177 KB. Registers: 240 and 24 (two warpgroups), 160 and 32 (three); no spills.
 //           rows192: the warpgroups drift apart, and the products of two cover the softmax of the third; P.V starts before its last exponentials.
 //           rows128: P.V of a tile runs during the softmax of the next tile. For row counts that would leave rows192's last wave half empty.
-// Bytes     q, y once; k, v once a tile of queries, from L2. Floor at 4160 rows, 30 heads: 0.266 TFLOP, 0.36 ms at the 740 TFLOP/s of a large matrix product.
+// Bytes     q, y once; k, v once a tile of queries, from L2. Floor at 4160 rows, 30 heads: 0.266 TFLOP, 0.33 ms at the 795 TFLOP/s of a product of 8192 cubed.
 // Measured  H200, 2026-11-23, 30 heads, one item, launches back to back (torch 2.11's flash / cuDNN attention beside):
 //           1088 rows 0.043 ms, 421 TFLOP/s (0.088 / 0.054); 2368 rows 0.129 ms, 669; 4160 rows 0.358 ms, 743 (0.787 / 0.467); 9280 rows 2.02 ms, 655;
 //           16448 rows 6.00 ms, 693 (11.9 / 7.5). A card hot from minutes of this gives 0.40 ms, 665 at 4160. rows128: 4160 rows 0.43 to 0.48 ms.
-//           In a forward of the full model (zimage bench --kernels): 0.399 ms, 666 TFLOP/s; ncu (docs/profiling.md): 0.358 ms, tensor pipe 84 % busy.
+//           In a forward of the full model (zimage bench --kernels): 0.399 ms, 666 TFLOP/s; ncu (docs/profiling.md): 0.359 ms, tensor pipe 84 % busy.
 // Entries   attention_sm90_rows192_bf16, attention_sm90_rows128_bf16
 // Host half src/ZImage/Backends/Cuda/CudaBackend.Attention.cs; the choice of rows in AttentionPlan.cs
 // Source    the roles and tile sizes follow FlashAttention-3 (Shah et al. 2024) and ThunderKittens (Spector et al. 2024); the code is our own.

@@ -13,7 +13,7 @@
 //            S = 4160, width 3840, bf16, 4.2 TB/s: 15.2, 22.8, 30.4 us.
 // Measured   H200, 2026-11-23, in a graph of 24 (a launch of nothing: 1.1 us), S = 4160, width 3840, bf16: norm_x2 20.7 us; residual with h: _ring
 //            35.7 us (3.6 TB/s), _x2 42.6; without h: _x2 29.0. 512 rows of 2560: norm_x2 3.7 us, residual with h: _ring 5.4.
-//            In a forward of the full model (zimage bench --kernels): _ring 34.8 us, rows from the first 36.4.
+//            In a forward of the full model (zimage bench --kernels): _ring 36.0 us.
 // Entries    rmsnorm_{norm,residual}_{x2_bf16,x4_f32,any_bf16,any_f32}, rmsnorm_residual_ring_bf16
 // Host half  CudaBackend.RmsNorm.cs
 // Source     ours.

@@ -75,7 +75,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     /// <summary>Draws the pictures of a request.</summary>
     /// <param name="request">What to draw.</param>
     /// <param name="progress">Told after every part of every stage, synchronously, on the engine's thread: keep it short.</param>
-    /// <param name="cancellationToken">Honoured within a step: between the blocks of a network evaluation.</param>
+    /// <param name="cancellationToken">Honoured between the blocks of a network evaluation on the processor, and between steps on a GPU, where a step is one recording.</param>
     /// <exception cref="InvalidRequestException">The request cannot be drawn by this model.</exception>
     /// <exception cref="HostMemoryException">Not enough memory; the pipeline stays usable.</exception>
     /// <exception cref="DeviceMemoryException">Not enough memory on the device; the pipeline stays usable.</exception>

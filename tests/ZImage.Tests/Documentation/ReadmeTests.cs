@@ -53,6 +53,9 @@ public sealed partial class ReadmeTests
     [TestCase("docs/native-libraries.md")]
     [TestCase("docs/miniature.md")]
     [TestCase("docs/performance.md")]
+    [TestCase("docs/checkpoints.md")]
+    [TestCase("docs/profiling.md")]
+    [TestCase("training/README.md")]
     public void Every_link_within_the_repository_leads_somewhere(string page)
     {
         string path = Path.Combine(Repository.Root, page);
