@@ -75,7 +75,8 @@ def main() -> int:
             failed += not attempt(run, stage, again)
         if second is not None and run.made("vae"):
             run.release()
-            failed += second.wait()
+            if second.wait() != 0:  # it was lost, or a stage failed in it: once more here, where something is left
+                failed += sum(not (run.made(stage) or attempt(run, stage, True)) for stage in behind)
     finally:
         if second is not None and second.poll() is None:
             second.kill()
@@ -87,9 +88,12 @@ def follow(run: stages.Run, behind: list[str], device: str, again: bool) -> int:
     """The process of the stages behind the VAE: compiles what they run until there is a VAE, then runs them. Returns how many failed."""
     parent = os.getppid()
     if run.compiled:
-        warm.prepare(run.config, device)
+        try:
+            warm.prepare(run.config, device)
+        except Exception:  # noqa: BLE001 (the stages compile what they do not find)
+            traceback.print_exc()
     for stage in ("data", "vae"):
-        while not (run.finished(stage) if stage == "data" else run.made(stage)):
+        while not (run.made(stage) if stage in run.stages else run.finished(stage)):
             if os.getppid() != parent:
                 return 1
             time.sleep(0.2)

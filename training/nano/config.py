@@ -44,7 +44,7 @@ FULL = {
         # compiler takes equal numbers for the same thing.
         "phases": [{"crop": 64, "batch": 72, "small_batch": 20, "until": 0.65}, {"crop": 128, "batch": 20, "small_batch": 20, "until": 0.85},
                    {"crop": 0, "batch": 10, "small_batch": 20, "until": 1.0}],
-        "steps": 20_000, "seconds": 190, "pictures": 24_000, "muon_lr": 0.012, "lr": 1.5e-3, "warmup": 50, "decay_from": 0.3, "kl": 3e-4,
+        "steps": 20_000, "seconds": 190, "pictures": 24_000, "muon_lr": 0.012, "lr": 1.5e-3, "warmup": 50, "decay_from": 0.45, "kl": 3e-4,
         "noise": 0.05, "gradient": 0.5, "square": 1.0, "ema": 0.998, "text_crops": 0.8, "measured": 500, "graphs": True,
     },
     "latents": {"batch": 448, "seconds": 55},
@@ -61,7 +61,7 @@ FULL = {
         # DMD; dmd_rate multiplies the learning rates, and is where those of the guided phase end.
         "dmd_rate": 0.1, "guided_every": 2, "alpha": 3.0, "fake_lr": 1e-4, "fake_muon_lr": 1e-3, "ca": True, "dm": True, "floor": 0.05,
         "fake_warmup": 60, "guard": True,
-        "canvases": 10, "ablation_steps": 250, "ablation_seconds": 24, "ablation_rate": 0.25, "ablation_every": 125,
+        "canvases": 10, "ablation_steps": 200, "ablation_seconds": 24, "ablation_rate": 0.25,
     },
     "evaluate": {"count": 500, "validation": 200, "guidance": 2.0, "guidances": [1.5, 2.0, 3.0], "batch": 250, "base_steps": 28, "steps": 8,
                  "probe": 64, "sized": 40},
@@ -77,7 +77,7 @@ def _shrink(config: dict, scenes: int, batch: float, steps: dict) -> dict:
     for name in ("low", "native"):
         c["flow"][name].update(steps=steps[name], batch=max(4, int(c["flow"][name]["batch"] * batch)), warmup=5)
     c["vae"].update(steps=steps["vae"], pictures=min(c["vae"]["pictures"], scenes // 2), warmup=5)
-    c["distill"].update(steps=steps["distill"], ablation_steps=max(2, steps["distill"] // 2), warmup=2, fake_warmup=1, ablation_every=2,
+    c["distill"].update(steps=steps["distill"], ablation_steps=max(2, steps["distill"] // 2), warmup=2, fake_warmup=1,
                         batch=max(4, int(c["distill"]["batch"] * batch)))
     return c
 

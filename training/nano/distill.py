@@ -149,8 +149,8 @@ class Distiller:
         return loss.detach()
 
     def update(self, r: Rollout, kind: str, inputs: dict) -> dict:
-        """One step of `kind`: "guided", "dmd", or "fake" (the fake network only). Free of transfers and random numbers, so that it
-        can be captured. "next" is where the items of the rollout are then."""
+        """One step of `kind`: "guided", "follow" (guided, and the fake network follows), "dmd", or "fake" (the fake network only). Free of
+        transfers and random numbers, so that it can be captured. "next" is where the items of the rollout are then."""
         self.optimizer.clear()
         self.fake_optimizer.clear()
         index = inputs["index"]
@@ -162,7 +162,7 @@ class Distiller:
             v = self.velocity(self.student, inputs["x"], level, text)
             x = inputs["x"] + level[:, None, None, None] * v
         values, picture = {}, x.detach()
-        if kind == "guided":
+        if kind in ("guided", "follow"):
             error = (v - self.guided(inputs["x"], index, text)).pow(2).mean(1)
             rows, columns = x.shape[2] // 2, x.shape[3] // 2
             weight = 1 + self.c["text_weight"] * r.bucket.text_mask(inputs["items"], rows, columns, 0.5 / rows)[:, :, None, :, None]
@@ -210,19 +210,19 @@ class Distiller:
             return "fake", 0.0
         rise = min(1.0, (done - c["fake_warmup"] * c["dm"] + 1) / max(1, c["warmup"]))
         rest = (1 - progress) / max(1e-6, 1 - c["guided_share"])
-        kind = "guided" if c["guided_every"] and done % c["guided_every"] == 0 else "dmd"
+        kind = ("follow" if c["dm"] else "guided") if c["guided_every"] and done % c["guided_every"] == 0 else "dmd"
         return kind, rise * c["dmd_rate"] * min(1.0, 1.5 * rest)
 
-    def run(self, name: str, steps: int, seconds: float, out: pathlib.Path, probe=None, every: int = 0) -> dict:
+    def run(self, name: str, steps: int, seconds: float, out: pathlib.Path) -> dict:
         """Trains; returns the averaged weights at the end of the guided phase ("guided") and at the end ("last"). Numbers that are not
         finite stop it, and with `guard` outputs that spread far beyond the data's deviation of 1; then "last" is the last good average."""
         log = store.Log(out / "log" / f"{name}.jsonl", name)
         with self.graphs.stage():
-            kept = self._run(log, steps, seconds, probe, every)
+            kept = self._run(log, steps, seconds)
         self.graphs.clear()
         return kept
 
-    def _run(self, log, steps: int, seconds: float, probe, every: int) -> dict:
+    def _run(self, log, steps: int, seconds: float) -> dict:
         clock, kept, good, first_dmd = Clock(steps, seconds), {}, self.average.state(), None
         recent: dict = {}
         while (progress := clock.progress()) < 1:
@@ -230,7 +230,8 @@ class Distiller:
                 first_dmd = clock.step
                 kept["guided"] = self.average.state()
             kind, rate = self.plan(clock.step, progress, first_dmd)
-            recent.update(self.step(kind, rate))
+            # Cloned: graphs share their memory, and the next replay of another one may write there.
+            recent.update({key: value.clone() if isinstance(value, torch.Tensor) else value for key, value in self.step(kind, rate).items()})
             log.add(int(recent.pop("items")))
             clock.step += 1
             if log.due() or clock.step == 1 or clock.step % 25 == 0:
@@ -243,9 +244,6 @@ class Distiller:
                     good = self.average.state()
                 if log.due() or clock.step == 1:
                     log.line(step=clock.step, progress=progress, kind=kind, rate=rate, **numbers)
-            if every and clock.step % every == 0 and probe:
-                with self.average.swapped():
-                    log.line(step=clock.step, deviation=float(recent["deviation"]), **probe(self.encoder, self.student))
         kept["last"] = self.average.state()
         log.line(step=clock.step, finished=True)
         return kept

@@ -147,8 +147,9 @@ class Table:
         return self.row(name, self.student, self.config["evaluate"]["steps"], 0.0)
 
 
-def table(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda: False) -> None:
-    """nano; the base with its best guidance, found on a few captions; its plain few steps; then the other guidances while there is time."""
+def table(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda: False, between=lambda: None) -> None:
+    """nano; the base with its best guidance, found on a few captions; its plain few steps; then, while there is time, nano after either
+    phase, `between`, and the base with the other guidances."""
     e = config["evaluate"]
     rows = Table(config, out, device, vocabulary, "evaluation.json")
     if (out / "distill.pt").exists():
@@ -168,6 +169,7 @@ def table(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda:
     for name in ("guided", "end"):
         if (out / "distill.pt").exists() and name in states and not late():
             rows.distilled(f"nano {name}", states[name])
+    between()
     for g in (0.0, *e["guidances"]):
         if g != guidance and not late():
             rows.row(f"base {e['base_steps']} g{g:g}", rows.base, e["base_steps"], g)

@@ -98,6 +98,7 @@ class Trainer:
         self.optimizer = Optimizer(self.modules, c["muon_lr"], c["adam_lr"], c["embed_lr"], c["momentum"])
         self.averages = {name: Average(module, c["ema"]) for name, module in self.modules.items()}
         self.graphs = Graphs(c["graphs"], self.device)
+        self.bad = 0  # lines of the log in a row without a finite loss
 
     def update(self, bucket, latents: torch.Tensor, length: int, stretch: float, inputs: dict) -> dict:
         """Loss, gradients and update of one batch; free of transfers and random numbers, so that it can be captured."""
@@ -167,7 +168,8 @@ class Trainer:
     def note(self, log, stage: str, step: int, progress: float, values: dict, scale: float) -> None:
         numbers = {name: float(value) for name, value in values.items()}
         log.line(step=step, progress=progress, **numbers, lr=scale)
-        if not math.isfinite(numbers["loss"]):
+        self.bad = 0 if math.isfinite(numbers["loss"]) else self.bad + 1
+        if self.bad > 1:
             raise FloatingPointError(f"{stage}: the loss is not finite at step {step}")
 
     def save(self, path: pathlib.Path) -> None:

@@ -102,13 +102,13 @@ class Optimizer:
                 state[name].zero_()
 
     def step(self, clip: float | None = None) -> None:
-        """Updates and clears; `clip` limits the norm of the gradients that AdamW sees, and takes those that are no numbers for 0."""
+        """Updates and clears; gradients that are no numbers count as 0, and `clip` limits the norm of those that AdamW sees."""
         for parameter in self.all:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-        if clip is not None:
-            for parameter in self.all:
+            else:
                 parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+        if clip is not None:
             torch.nn.utils.clip_grad_norm_(self.others, clip)
         if self.muon:
             self.muon.step()

@@ -22,7 +22,7 @@ NEEDS = {
     "distill": ["flow_native"], "export": ["export_base", "distill"], "evaluate": ["flow_native"], "ablation": ["distill"],
 }
 # Seconds that the stages without a budget of their own take, for the plan up to a deadline.
-ESTIMATES = {"tokenizer": 5, "data": 15, "export_base": 2, "export": 2, "evaluate": 50}
+ESTIMATES = {"tokenizer": 5, "data": 15, "vae": 6, "export_base": 2, "distill": 12, "export": 2, "evaluate": 90}
 MARGIN = 15
 
 
@@ -77,7 +77,7 @@ class Run:
         getattr(self, stage)(self.seed + 1000 * NAMES.index(stage))
 
     def ablation_time(self) -> float:
-        return 3 * (self.config["distill"]["ablation_seconds"] + 8)
+        return 3 * (self.config["distill"]["ablation_seconds"] + 11) + 4
 
     def note(self, stage: str, seconds: float, error: str | None = None) -> None:
         """One line of the run's summary: time and peak memory of the stage."""
@@ -152,6 +152,7 @@ class Run:
         self.cached_latents = None
         worker = self.distiller(seed)
         kept = worker.run("distill", c["steps"], seconds, self.out)
+        store.save_state(self.out / "distill.kept.pt", kept)  # whatever becomes of the choice
         validation = evaluate.Validation(self.config, self.out, self.device, worker.encoder)
         scores = {name: validation.score(state) for name, state in kept.items()}
         chosen = max(scores, key=lambda name: (scores[name]["score"], name == "last"))
@@ -164,19 +165,18 @@ class Run:
 
     def evaluate(self, seed: int) -> None:
         late = lambda: self.left() < MARGIN + ("ablation" in self.stages) * self.ablation_time()
-        evaluate.table(self.config, self.out, self.device, self.pool().vocabulary, late)
-        if self.finished("distill"):
-            evaluate.sizes(self.config, self.out, self.device, self.pool().vocabulary, late)
+        vocabulary = self.pool().vocabulary
+        sizes = lambda: self.finished("distill") and evaluate.sizes(self.config, self.out, self.device, vocabulary, late)
+        evaluate.table(self.config, self.out, self.device, vocabulary, late, sizes)
 
     def ablation(self, seed: int) -> None:
-        """DMD from the base at the native size, without the guided phase: both terms and each alone, for the same number of steps; their scores."""
+        """DMD from the base at the native size, without the guided phase: both terms and each alone, for the same number of steps of the
+        student; their scores."""
         c = self.config["distill"]
         seed = self.seed + 1000 * NAMES.index("distill")
         rows = evaluate.Table(self.config, self.out, self.device, self.pool().vocabulary, "ablation.json")
-        probe = evaluate.Validation(self.config, self.out, self.device, rows.text_encoder)
         for name, ca, dm in (("both", True, True), ("ca_only", True, False), ("dm_only", False, True)):
             worker = self.distiller(seed, ca=ca, dm=dm, guided_share=0.0, guided_every=0, dmd_rate=c["ablation_rate"], guard=False,
                                     canvases=1)
-            watch = lambda _, student: probe.score(student.state_dict())
-            state = worker.run(f"ablation_{name}", c["ablation_steps"], c["ablation_seconds"], self.out, watch, c["ablation_every"])["last"]
-            rows.distilled(f"ablation {name}", state)
+            steps = c["ablation_steps"] + c["fake_warmup"] * dm  # the student rests while the fake network catches up
+            rows.distilled(f"ablation {name}", worker.run(f"ablation_{name}", steps, c["ablation_seconds"], self.out)["last"])

@@ -53,7 +53,7 @@ def prepare(c: dict, device: str) -> None:
     # Every padded length, since what the first of them teaches the compiler about shapes may not serve the next.
     for name, part, side in (("low", low, 16), ("native", native, 32)):
         for length in (64, 32, 96):
-            step(c, device, nets, part["batch"], side, length, part["stretch"])
+            step(c, device, nets, part["batch"] + 8 * (part["batch"] % 32 == 0), side, length, part["stretch"])  # as Bucket.batch has it
             said(f"{name} {length}")
     transformer = nets[1].requires_grad_(False)
     batch = c["distill"]["batch"]
