@@ -9,6 +9,15 @@ namespace ZImage.Cli.Commands;
 /// </summary>
 internal static class ArgumentCheck
 {
+    /// <summary>What other tools call our options: the name, our option, and how the two values relate where they differ.</summary>
+    private static readonly (string Name, string Ours, string Relation)[] OtherTools =
+    [
+        ("--cfg", "--guidance", " It is cfg - 1: a cfg of 4 is --guidance 3"),
+        ("--cfg-scale", "--guidance", " It is cfg - 1: a cfg of 4 is --guidance 3"),
+        ("--guidance-scale", "--guidance", " It is the guidance_scale of diffusers' Z-Image pipeline, which is cfg - 1"),
+        ("--num-inference-steps", "--steps", ""),
+    ];
+
     /// <summary>Splits <c>-p=</c> into the option and an empty value: the parser would take the next argument for the value.</summary>
     public static string[] SplitEmptyValues(string[] args) =>
     [
@@ -33,9 +42,11 @@ internal static class ArgumentCheck
     {
         Command command = parse.CommandResult.Command;
         string help = command is RootCommand ? "zimage --help" : $"zimage {command.Name} --help";
+
+        // First, because it is the cause of others: after "-p -o a.png" the parser complains about a.png.
+        ThrowOnSwallowedOption(command, args);
         if (parse.Errors.Count == 0)
         {
-            ThrowOnSwallowedOption(command, args);
             ThrowOnOptionAsArgument(parse, command, args, help);
             return;
         }
@@ -58,9 +69,10 @@ internal static class ArgumentCheck
         if (token.StartsWith('-') && token.Length > 1)
         {
             string name = token.Split('=', ':')[0];
-            string? option = Closest(name, command.Options.Where(o => !o.Hidden).SelectMany(o => o.Aliases.Append(o.Name)));
+            (string? option, string relation) = Ours(name, command)
+                ?? (Closest(name, command.Options.Where(o => !o.Hidden).SelectMany(o => o.Aliases.Append(o.Name))), "");
             throw new UsageException(
-                $"unknown option '{name}'", option is null ? $"`{help}` lists the options" : $"did you mean '{option}'?");
+                $"unknown option '{name}'", option is null ? $"`{help}` lists the options" : $"did you mean '{option}'?{relation}");
         }
 
         if (command is RootCommand)
@@ -79,7 +91,7 @@ internal static class ArgumentCheck
     /// <summary>Refuses <c>-o --force</c>: the parser would write a file named <c>--force</c>.</summary>
     private static void ThrowOnSwallowedOption(Command command, string[] args)
     {
-        for (int i = 0; i < args.Length - 1; i++)
+        for (int i = 0; i < args.Length - 1 && args[i] != "--"; i++)
         {
             Option? option = command.Options.FirstOrDefault(o => o.Name == args[i] || o.Aliases.Contains(args[i]));
             if (option is null || option.Arity.MaximumNumberOfValues == 0 || option.ValueType == typeof(bool))
@@ -91,8 +103,10 @@ internal static class ArgumentCheck
             bool isNumber = double.TryParse(value.Split(',')[0], NumberStyles.Float, CultureInfo.InvariantCulture, out _);
             if (value.Length > 1 && value[0] == '-' && !isNumber)
             {
+                // Quoted for a shell, within which only the quote itself needs more.
+                string quoted = value.Replace("'", "'\\''", StringComparison.Ordinal);
                 throw new UsageException(
-                    $"'{option.Name}' needs a value, and '{value}' follows", $"if that is the value, write {option.Name}={value}");
+                    $"'{option.Name}' needs a value, and '{value}' follows", $"if that is the value, write {option.Name}='{quoted}'");
             }
         }
     }
@@ -110,13 +124,31 @@ internal static class ArgumentCheck
         }
     }
 
+    private static (string? Option, string Relation)? Ours(string name, Command command)
+    {
+        foreach ((string other, string ours, string relation) in OtherTools)
+        {
+            if (other == name.Replace('_', '-') && command.Options.Any(o => o.Name == ours))
+            {
+                return (ours, relation);
+            }
+        }
+
+        return null;
+    }
+
     private static string? Closest(string word, IEnumerable<string> candidates) => candidates
         .Select(c => (Name: c, Distance: Distance(word, c)))
-        .Where(c => c.Distance <= Math.Max(1, word.Length / 3) || (word.Length > 2 && c.Name.StartsWith(word, StringComparison.Ordinal)))
+        .Where(c => IsClose(word, c.Name, c.Distance))
         .OrderBy(c => c.Distance)
         .ThenBy(c => c.Name, StringComparer.Ordinal)
         .Select(c => c.Name)
         .FirstOrDefault();
+
+    // All names of two characters are one letter apart, so that tells nothing of them.
+    private static bool IsClose(string word, string name, int distance) => word.Length <= 2 || name.Length <= 2
+        ? word.Equals(name, StringComparison.OrdinalIgnoreCase)
+        : distance <= Math.Max(1, word.Length / 3) || name.StartsWith(word, StringComparison.Ordinal);
 
     /// <summary>Levenshtein's distance.</summary>
     private static int Distance(string a, string b)
