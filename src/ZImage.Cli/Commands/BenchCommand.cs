@@ -52,7 +52,7 @@ internal static class BenchCommand
                 Options = new PipelineOptions
                 {
                     Device = place,
-                    Precision = parse.GetValue(precision) ?? "bf16",
+                    Precision = CommonOptions.Precision(parse.GetValue(precision)),
                     Threads = CommonOptions.Threads(parse.GetValue(threads), context.Environment),
                     DeviceMemoryLimit = CommonOptions.Bytes(parse.GetValue(memoryLimit)),
                 },

@@ -32,6 +32,14 @@ internal static class CommonOptions
         HelpName = "NAME",
     };
 
+    /// <summary>The precision: the option, then bf16. Checked here as the device is: a wrong word is a wrong argument and no fault of the device.</summary>
+    public static string Precision(string? option) => option switch
+    {
+        null => "bf16",
+        "bf16" or "f32" => option,
+        _ => throw new UsageException($"--precision: '{option}' is not one of bf16, f32", "use bf16 or f32"),
+    };
+
     public static Option<double?> MemoryLimit() => Number("--memory-limit", 0.001, 1e6, "GiB of GPU memory to use at most [default: all that is free]");
 
     /// <summary>GiB as bytes.</summary>

@@ -135,7 +135,7 @@ internal sealed class GenerateOptions
         Force = parse.GetValue(force),
         NoMetadata = parse.GetValue(noMetadata),
         Device = CommonOptions.Device(parse.GetValue(device), context.Environment),
-        Precision = parse.GetValue(precision) ?? "bf16",
+        Precision = CommonOptions.Precision(parse.GetValue(precision)),
         MemoryLimit = CommonOptions.Bytes(parse.GetValue(memoryLimit)),
         Threads = CommonOptions.Threads(parse.GetValue(threads), context.Environment),
         AllowUnknownTensors = parse.GetValue(allowUnknownTensors),

@@ -44,6 +44,8 @@ internal sealed class ArgumentTests
     [TestCase("generate -p a --posterior mean", "--posterior needs a picture to start from", "add --image FILE")]
     [TestCase("generate -p a --steps 3 --sigmas 1,0.5", "--steps 3 and 2 --sigmas contradict each other", "leave --steps out")]
     [TestCase("generate -p a --device gpu", "--device: 'gpu' is not one of auto, cpu, cuda, cuda:N", null)]
+    [TestCase("generate -p a -m . --precision fp8", "--precision: 'fp8' is not one of bf16, f32", "use bf16 or f32")]
+    [TestCase("bench --device cpu --precision BF16", "--precision: 'BF16' is not one of bf16, f32", "use bf16 or f32")]
     public async Task A_wrong_command_line_is_refused_on_standard_error_with_exit_code_2(string line, string error, string? hint)
     {
         CliOutcome outcome = await cli.RunAsync(line.Split(' ', StringSplitOptions.RemoveEmptyEntries));
