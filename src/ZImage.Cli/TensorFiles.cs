@@ -83,6 +83,13 @@ internal static class TensorFiles
 
     private static T Read<T>(string path, Func<SafetensorsFile, T> read)
     {
+        if (!File.Exists(path))
+        {
+            throw Directory.Exists(path)
+                ? new InvalidRequestException($"{path}: this is a folder, not a file.", "Name the safetensors file in it.")
+                : new InvalidRequestException($"{path}: there is no such file.", "Check the path.");
+        }
+
         try
         {
             using SafetensorsFile file = SafetensorsFile.Open(path);

@@ -26,13 +26,13 @@ internal static class ArgumentCheck
             : [arg]),
     ];
 
-    /// <summary>Refuses an input file without a name: most likely a variable that is not set.</summary>
+    /// <summary>Refuses a file or folder without a name: most likely a variable that is not set.</summary>
     /// <exception cref="UsageException">The name is empty.</exception>
-    public static void ThrowOnEmptyName(string option, string? path)
+    public static void ThrowOnEmptyName(string option, string? path, string kind = "file")
     {
         if (path?.Length == 0)
         {
-            throw new UsageException($"{option}: the file name is empty", "name the file, or leave the option out");
+            throw new UsageException($"{option}: the {kind} name is empty", $"name the {kind}, or leave the option out");
         }
     }
 

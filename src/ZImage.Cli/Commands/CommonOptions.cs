@@ -8,6 +8,9 @@ namespace ZImage.Cli.Commands;
 /// <summary>Options that several commands have, made the same way everywhere.</summary>
 internal static class CommonOptions
 {
+    /// <summary>The environment's twin of <c>--tokenizer</c>, for synthetic checkpoints.</summary>
+    public const string TokenizerVariable = "ZIMAGE_QWEN3_TOKENIZER";
+
     public static Option<string> Model() =>
         Text("--model", "-m", "DIR", "Checkpoint folder in the diffusers layout, or synthetic:turbo:K [default: the bundled miniature] [env: ZIMAGE_MODEL]");
 
@@ -16,8 +19,8 @@ internal static class CommonOptions
 
     /// <summary>The tokenizer to use: the option; for a checkpoint without one, what the environment names; null for the checkpoint's own.</summary>
     public static string? TokenizerFolder(string? option, string model, Func<string, string?> environment) =>
-        !string.IsNullOrEmpty(option) ? option
-        : SyntheticCheckpoint.IsName(model) && environment("ZIMAGE_QWEN3_TOKENIZER") is { Length: > 0 } folder ? folder
+        option is not null ? option
+        : SyntheticCheckpoint.IsName(model) && environment(TokenizerVariable) is { Length: > 0 } folder ? folder
         : null;
 
     public static Option<string> Transformer() => Text(

@@ -5,7 +5,7 @@ using ZImage.Tensors;
 
 namespace ZImage.Cli.Commands;
 
-/// <summary>Runs <c>generate</c>: everything that can be wrong is looked at before the checkpoint is loaded.</summary>
+/// <summary>Runs <c>generate</c>: everything that can be found wrong without the checkpoint is looked at before it is loaded.</summary>
 internal sealed class GenerateHandler(CommandContext context, GenerateArguments arguments)
 {
     /// <summary>Reads, draws, writes.</summary>
@@ -14,6 +14,8 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
         long start = context.Clock.GetTimestamp();
         RequestBuilder.CheckConflicts(arguments);
         string model = ModelLocator.Locate(arguments.Model, context, announce: arguments is { Json: false, Quiet: false });
+        ReplacementParts.CheckTransformer(arguments.Transformer);
+        ReplacementParts.CheckTokenizer(TokenizerFolder(model), arguments.Tokenizer is null ? CommonOptions.TokenizerVariable : "--tokenizer");
         IReadOnlyList<string> prompts = await PromptSource.ReadAsync(arguments.Prompts, context, cancellationToken).ConfigureAwait(false);
         RequestBuilder.CheckPrompts(prompts, arguments);
         List<string> warnings = [];
@@ -74,13 +76,15 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
         }
     }
 
+    private string? TokenizerFolder(string model) => CommonOptions.TokenizerFolder(arguments.Tokenizer, model, context.Environment);
+
     private PipelineOptions Options(string model, OutputPlan plan) => new()
     {
         Device = arguments.Device,
         Precision = arguments.Precision,
         DeviceMemoryLimit = arguments.MemoryLimit,
         Threads = arguments.Threads,
-        TokenizerFolder = CommonOptions.TokenizerFolder(arguments.Tokenizer, model, context.Environment),
+        TokenizerFolder = TokenizerFolder(model),
         TransformerFile = arguments.Transformer,
         AllowUnknownTensors = arguments.AllowUnknownTensors,
         ProbeFactory = plan.DumpFolder is string folder ? Dumps(folder, plan.Force) : null,

@@ -26,6 +26,7 @@ internal static class InfoCommand
         {
             string? path = parse.GetValue(subject);
             ArgumentCheck.ThrowOnEmptyName("--transformer", parse.GetValue(transformer));
+            ReplacementParts.CheckTransformer(parse.GetValue(transformer));
             if (path is not null && parse.GetValue(model) is not null)
             {
                 throw new UsageException($"both '{path}' and --model are given", "name one of them");

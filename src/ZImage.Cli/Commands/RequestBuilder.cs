@@ -30,6 +30,8 @@ internal static class RequestBuilder
             ArgumentCheck.ThrowOnEmptyName(option, path);
         }
 
+        ArgumentCheck.ThrowOnEmptyName("--tokenizer", arguments.Tokenizer, "folder");
+
         if (arguments is { PromptIds: not null, PromptEmbeds: not null })
         {
             throw new UsageException("--prompt-ids and --prompt-embeds exclude each other");

@@ -133,11 +133,12 @@ internal sealed class ArgumentTests
     [TestCase("--latents")]
     [TestCase("--prompt-embeds")]
     [TestCase("--transformer")]
-    public async Task An_empty_file_name_is_refused(string option)
+    [TestCase("--tokenizer", "folder")]
+    public async Task An_empty_file_name_is_refused(string option, string kind = "file")
     {
         CliOutcome outcome = await cli.GenerateAsync("-p", "a", option, "", "-o", cli.File("x.png"));
 
-        Assert.That((outcome.ExitCode, outcome.Error.Split('\n')[0]), Is.EqualTo((2, $"error: {option}: the file name is empty")));
+        Assert.That((outcome.ExitCode, outcome.Error.Split('\n')[0]), Is.EqualTo((2, $"error: {option}: the {kind} name is empty")));
     }
 
     [TestCase("generate", "-p", "a", "--save-latents", "-")]

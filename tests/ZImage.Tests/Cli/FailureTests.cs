@@ -107,6 +107,57 @@ internal sealed class FailureTests
         Assert.That((outcome.ExitCode, outcome.Error.Split('\n')[0]), Is.EqualTo((3, $"error: there is no '{path}' (from {origin})")));
     }
 
+    [TestCase("--transformer", "absent", "there is no file '{0}'", "check the path")]
+    [TestCase("--transformer", "model", "'{0}' is a folder", "name the .safetensors file in it; the folder of a whole checkpoint goes to -m")]
+    [TestCase("--tokenizer", "absent", "there is no folder '{0}'", "check the path; the folder holds tokenizer.json, or vocab.json with merges.txt")]
+    [TestCase("--tokenizer", "tokenizer.json", "'{0}' is a file", "name the folder that holds tokenizer.json, or vocab.json with merges.txt")]
+    [TestCase("--tokenizer", "model", "'{0}' has no tokenizer.json, and not both of vocab.json and merges.txt", "name the folder that holds them; in a checkpoint that is tokenizer/")]
+    public async Task A_part_given_by_an_option_is_looked_at_before_loading(string option, string name, string message, string hint)
+    {
+        await File.WriteAllTextAsync(cli.File("tokenizer.json"), "{}");
+        string path = cli.File(name);
+
+        CliOutcome outcome = await cli.GenerateAsync("-p", "a", option, path, "-o", cli.File("x.png"));
+
+        string expected = string.Format(System.Globalization.CultureInfo.InvariantCulture, message, path);
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((3, $"error: {option}: {expected}\nhint: {hint}\n")));
+            Assert.That(cli.Engine.LoadedPath, Is.Null);
+        }
+    }
+
+    [Test]
+    public async Task A_tokenizer_folder_from_the_environment_is_looked_at_where_it_is_used()
+    {
+        string folder = cli.File("absent");
+        cli.Environment["ZIMAGE_QWEN3_TOKENIZER"] = folder;
+
+        CliOutcome used = await cli.RunAsync("generate", "-m", "synthetic:tiny:0", "-p", "a", "-q", "-o", cli.File("x.png"));
+        CliOutcome unused = await cli.GenerateAsync("-p", "a", "-q", "-o", cli.File("x.png"));
+
+        Assert.That((used.ExitCode, used.Error.Split('\n')[0]), Is.EqualTo((3, $"error: ZIMAGE_QWEN3_TOKENIZER: there is no folder '{folder}'")));
+        Assert.That((unused.ExitCode, cli.Engine.Options!.TokenizerFolder), Is.EqualTo((0, (string?)null)));
+    }
+
+    [Test]
+    public async Task Info_names_the_option_of_a_transformer_that_is_not_there()
+    {
+        CliOutcome outcome = await cli.RunAsync("info", "-m", "synthetic:tiny:0", "--transformer", "/nowhere/t.safetensors");
+
+        Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((3, "error: --transformer: there is no file '/nowhere/t.safetensors'\nhint: check the path\n")));
+    }
+
+    [TestCase("--latents", "absent", "there is no such file.\nhint: Check the path.\n")]
+    [TestCase("--prompt-embeds", "absent", "there is no such file.\nhint: Check the path.\n")]
+    [TestCase("--latents", "model", "this is a folder, not a file.\nhint: Name the safetensors file in it.\n")]
+    public async Task A_tensor_file_that_is_not_there_is_told_without_a_word_of_checkpoints(string option, string name, string message)
+    {
+        CliOutcome outcome = await cli.GenerateAsync("-p", "a", option, cli.File(name), "-o", cli.File("x.png"));
+
+        Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((2, $"error: {cli.File(name)}: {message}")));
+    }
+
     [Test]
     public async Task An_unknown_device_is_a_usage_error()
     {
