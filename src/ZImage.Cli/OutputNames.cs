@@ -8,6 +8,12 @@ internal static class OutputNames
     /// <exception cref="UsageException">A field that only the model could fill in.</exception>
     public static IReadOnlyList<string> For(string? output, GenerationRequest request, int first, int pictures)
     {
+        // A folder that is there is meant, with a separator behind it or not: beside it nobody looks for a picture.
+        if (output is not null && Directory.Exists(output) && !Path.EndsInDirectorySeparator(output))
+        {
+            output += Path.DirectorySeparatorChar;
+        }
+
         if (output is not null
             && ((request.Width is null && output.Contains("{width", StringComparison.Ordinal))
                 || (request.Height is null && output.Contains("{height", StringComparison.Ordinal))))

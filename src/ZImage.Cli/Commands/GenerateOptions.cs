@@ -16,7 +16,7 @@ internal sealed class GenerateOptions
     private readonly Option<string> tokenizer = CommonOptions.Tokenizer();
     private readonly Option<string> transformer = CommonOptions.Transformer();
     private readonly Option<string> output = CommonOptions.Text(
-        "--output", "-o", "FILE", "Picture to write (PNG), numbered where there are several; - streams it [default: from prompt and seed]");
+        "--output", "-o", "FILE", "Picture to write (PNG), numbered where there are several, or a folder for the default name; - streams it [default: from prompt and seed]");
 
     private readonly Option<int?> width = CommonOptions.Int("--width", "-W", 1, 65536, "Width in pixels [default: the model's own]");
     private readonly Option<int?> height = CommonOptions.Int("--height", "-H", 1, 65536, "Height in pixels [default: the model's own]");

@@ -25,7 +25,7 @@ internal static class RequestBuilder
     {
         foreach ((string option, string? path) in ((string, string?)[])[
             ("--image", arguments.Image), ("--from-image", arguments.FromImage), ("--latents", arguments.Latents),
-            ("--prompt-embeds", arguments.PromptEmbeds), ("--transformer", arguments.Transformer)])
+            ("--prompt-embeds", arguments.PromptEmbeds), ("--transformer", arguments.Transformer), ("--output", arguments.Output)])
         {
             ArgumentCheck.ThrowOnEmptyName(option, path);
         }

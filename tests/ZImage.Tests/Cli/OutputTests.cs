@@ -200,6 +200,16 @@ internal sealed class OutputTests
     }
 
     [Test]
+    public async Task A_folder_that_is_there_takes_the_default_name_without_a_separator()
+    {
+        Directory.CreateDirectory(cli.File("out"));
+
+        CliOutcome outcome = await cli.GenerateAsync("-p", "Red fox!", "-s", "3", "-o", cli.File("out"));
+
+        Assert.That((outcome.ExitCode, string.Join(' ', cli.Files())), Is.EqualTo((0, Path.Combine("out", "Red-fox-3.png"))));
+    }
+
+    [Test]
     public async Task Tensor_dumps_get_their_folder_and_are_not_replaced_without_force()
     {
         string dump = cli.File("dump");
