@@ -9,7 +9,7 @@ internal static class OutputTarget
     {
         if (path.Length == 0)
         {
-            throw new UsageException($"{option}: the file name is empty");
+            throw new UsageException($"{option}: the file name is empty", "name a file");
         }
 
         if (path == "-")
@@ -31,7 +31,7 @@ internal static class OutputTarget
 
             if (File.GetAttributes(path).HasFlag(FileAttributes.ReadOnly))
             {
-                throw new UsageException($"{option}: '{path}' is read-only");
+                throw new UsageException($"{option}: '{path}' is read-only", "choose another name, or make the file writable");
             }
         }
 
@@ -49,9 +49,10 @@ internal static class OutputTarget
     public static void CheckDumpFolder(string path, bool force)
     {
         const string Option = "--dump-tensors";
+        Commands.ArgumentCheck.ThrowOnEmptyName(Option, path, "folder");
         if (File.Exists(path))
         {
-            throw new UsageException($"{Option}: '{path}' is a file, not a folder");
+            throw new UsageException($"{Option}: '{path}' is a file, not a folder", "name another folder; it is made where it is missing");
         }
 
         try
@@ -60,7 +61,7 @@ internal static class OutputTarget
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new UsageException($"{Option}: '{path}' cannot be created: {exception.Message}", null, exception);
+            throw new UsageException($"{Option}: '{path}' cannot be created: {exception.Message}", "check the path, its permissions and the free space", exception);
         }
 
         if (!force && Directory.EnumerateFiles(path, "*.safetensors").Any())

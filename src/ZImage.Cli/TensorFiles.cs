@@ -26,7 +26,8 @@ internal static class TensorFiles
         return latents.Shape.Rank == 4
             ? latents
             : throw new InvalidRequestException(
-                $"{path}: `{Latents}` has the shape {latents.Shape}; it must be [n, channels, height / 8, width / 8]");
+                $"{path}: `{Latents}` has the shape {latents.Shape}; it must be [n, channels, height / 8, width / 8]",
+                "`zimage noise` and `zimage generate --save-latents` write such files");
     });
 
     /// <summary>Reads the embeddings, [tokens, width] per prompt; the negative ones may be absent.</summary>
@@ -43,7 +44,8 @@ internal static class TensorFiles
         return negative.Count == 0 || negative.Count == prompt.Count
             ? (prompt, negative.Count == 0 ? null : (IReadOnlyList<HostTensor>)negative)
             : throw new InvalidRequestException(
-                $"{path}: {prompt.Count} `{Embeds}` and {negative.Count} `{NegativeEmbeds}`; there must be as many, or no negative ones");
+                $"{path}: {prompt.Count} `{Embeds}` and {negative.Count} `{NegativeEmbeds}`; there must be as many, or no negative ones",
+                "`zimage generate --save-prompt-embeds` writes such files");
     });
 
     /// <summary>Writes latents.</summary>
@@ -76,7 +78,8 @@ internal static class TensorFiles
         HostTensor? wrong = series.Find(t => t.Shape.Rank != 2 || t.Shape.Count == 0);
         return wrong is null
             ? series
-            : throw new InvalidRequestException($"{path}: a `{name}` has the shape {wrong.Shape}; it must be [tokens, width]");
+            : throw new InvalidRequestException(
+                $"{path}: a `{name}` has the shape {wrong.Shape}; it must be [tokens, width]", "`zimage generate --save-prompt-embeds` writes such files");
     }
 
     private static string Name(string series, int index) => string.Create(CultureInfo.InvariantCulture, $"{series}.{index}");
@@ -115,7 +118,8 @@ internal static class TensorFiles
         return bad < 0
             ? new HostTensor(values, tensor.Shape)
             : throw new InvalidRequestException(
-                string.Create(CultureInfo.InvariantCulture, $"{path}: value {bad} of `{name}` is {values[bad]}, which is not finite"));
+                string.Create(CultureInfo.InvariantCulture, $"{path}: value {bad} of `{name}` is {values[bad]}, which is not finite"),
+                "make the file again; what wrote it has overflowed, or the file is broken");
     }
 
     private static InvalidRequestException Lacks(string path, string what, SafetensorsFile file) => new(

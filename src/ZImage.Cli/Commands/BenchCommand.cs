@@ -75,5 +75,6 @@ internal static class BenchCommand
     }
 
     private static BenchSize[] Sizes(string[] texts) => [.. texts.Select(text =>
-        BenchSize.TryParse(text, out BenchSize size) ? size : throw new UsageException($"--size: '{text}' is not a size such as 1024x1024 or 1024x1024x4"))];
+        BenchSize.TryParse(text, out BenchSize size) ? size : throw new UsageException(
+            $"--size: '{text}' is not a size such as 1024x1024 or 1024x1024x4", "give width x height in pixels, to 65536 each, and x pictures, to 64, for several at once"))];
 }

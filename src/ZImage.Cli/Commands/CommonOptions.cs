@@ -92,7 +92,7 @@ internal static class CommonOptions
 
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value <= 1024
             ? value
-            : throw new UsageException($"ZIMAGE_THREADS: '{text}' is not a whole number from 0 to 1024");
+            : throw new UsageException($"ZIMAGE_THREADS: '{text}' is not a whole number from 0 to 1024", "correct it or unset it; 0 is all threads");
     }
 
     /// <summary>The device: the option, then ZIMAGE_DEVICE, then auto.</summary>
@@ -102,7 +102,9 @@ internal static class CommonOptions
         string device = option ?? (string.IsNullOrEmpty(variable) ? "auto" : variable);
         bool known = device is "auto" or "cpu" or "cuda"
             || (device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _));
-        return known ? device : throw new UsageException($"--device: '{device}' is not one of auto, cpu, cuda, cuda:N");
+        return known ? device : throw new UsageException(
+            $"{(option is null ? "ZIMAGE_DEVICE" : "--device")}: '{device}' is not one of auto, cpu, cuda, cuda:N",
+            option is null ? "correct it or unset it" : "use one of them, such as cuda:1 for the second GPU");
     }
 
     private static string[] Aliases(string? alias) => alias is null ? [] : [alias];

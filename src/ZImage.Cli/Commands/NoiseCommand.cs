@@ -48,13 +48,14 @@ internal static class NoiseCommand
     {
         if (request.Shape.Length > Shape.MaxRank)
         {
-            throw new UsageException(string.Create(
-                CultureInfo.InvariantCulture, $"--shape: {request.Shape.Length} extents; a tensor has at most {Shape.MaxRank}"));
+            throw new UsageException(
+                string.Create(CultureInfo.InvariantCulture, $"--shape: {request.Shape.Length} extents; a tensor has at most {Shape.MaxRank}"),
+                "`generate --latents` takes four: pictures, channels, height / 8, width / 8");
         }
 
         if (request.Shape.Aggregate(1.0, (product, extent) => product * extent) > Array.MaxLength)
         {
-            throw new UsageException($"--shape: {string.Join(',', request.Shape)} has more elements than fit one file of noise");
+            throw new UsageException($"--shape: {string.Join(',', request.Shape)} has more elements than fit one file of noise", "make several files of fewer pictures each");
         }
 
         OutputTarget.Check(request.Path, "--output", force);

@@ -12,7 +12,7 @@ internal static class PromptSource
     {
         if (prompts.Count(p => p == "-") > 1)
         {
-            throw new UsageException("--prompt: standard input (-) can be read once only");
+            throw new UsageException("--prompt: standard input (-) can be read once only", "give - once, and the other prompts as text");
         }
 
         string? input = prompts.Contains("-") ? await ReadInputAsync(context, cancellationToken).ConfigureAwait(false) : null;

@@ -34,12 +34,12 @@ internal static class RequestBuilder
 
         if (arguments is { PromptIds: not null, PromptEmbeds: not null })
         {
-            throw new UsageException("--prompt-ids and --prompt-embeds exclude each other");
+            throw new UsageException("--prompt-ids and --prompt-embeds exclude each other", "leave one of them out");
         }
 
         if (arguments.PromptIds is not null && arguments.Prompts.Count > 1)
         {
-            throw new UsageException($"--prompt-ids stands for one prompt, and {arguments.Prompts.Count} are given");
+            throw new UsageException($"--prompt-ids stands for one prompt, and {arguments.Prompts.Count} are given", "give one -p or none; draw other ids in a run of their own");
         }
 
         if (arguments is { Steps: int steps, Sigmas: { } sigmas } && steps != sigmas.Count)

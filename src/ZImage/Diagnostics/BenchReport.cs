@@ -41,11 +41,19 @@ internal sealed record BenchReport
         }
         catch (JsonException exception)
         {
-            throw new InvalidRequestException($"{path} is no report of `zimage bench --json`: {exception.Message}", null, exception);
+            throw NoReport(path, exception.Message, exception);
         }
 
-        return report is { SchemaVersion: 1 } ? report : throw new InvalidRequestException($"{path} is a report of another version.", "Measure again with this one.");
+        if (report is null)
+        {
+            throw NoReport(path, "It holds null.");
+        }
+
+        return report.SchemaVersion == 1 ? report : throw new InvalidRequestException($"{path} is a report of another version.", "Measure again with this one.");
     }
+
+    private static InvalidRequestException NoReport(string path, string why, Exception? cause = null) =>
+        new($"{path} is no report of `zimage bench --json`: {why}", "Name files that `zimage bench --json` has written.", cause);
 }
 
 /// <summary>One measured quantity.</summary>

@@ -71,7 +71,9 @@ internal sealed class BenchDoctorTests
     {
         CliOutcome outcome = await cli.RunAsync("bench", "--device", "cpu", "--size", size);
 
-        Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((2, $"error: --size: '{size}' is not a size such as 1024x1024 or 1024x1024x4\n")));
+        Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((
+            2,
+            $"error: --size: '{size}' is not a size such as 1024x1024 or 1024x1024x4\nhint: give width x height in pixels, to 65536 each, and x pictures, to 64, for several at once\n")));
     }
 
     [Test]

@@ -45,7 +45,7 @@ internal sealed class StandardInputTests
     {
         CliOutcome outcome = await cli.GenerateAsync("-p", "-", "-p", "-");
 
-        Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((2, "error: --prompt: standard input (-) can be read once only\n")));
+        Assert.That((outcome.ExitCode, outcome.Error), Is.EqualTo((2, "error: --prompt: standard input (-) can be read once only\nhint: give - once, and the other prompts as text\n")));
     }
 
     [Test]

@@ -79,7 +79,7 @@ internal sealed class UploadQueue : IDisposable
                 failure = null;
                 throw CudaErrors.IsNative(exception)
                     ? CudaErrors.Translate(exception, device.Title, "copying weights")
-                    : exception as ZImageException ?? new DeviceException($"{device.Title}, copying weights: {exception.Message}", null, exception);
+                    : exception as ZImageException ?? new DeviceException($"{device.Title}, copying weights: {exception.Message}", "`zimage doctor` checks the driver and the libraries.", exception);
             }
         }
     }
