@@ -9,9 +9,6 @@ namespace ZImage.Cli.Commands;
 /// <summary>Prints what a checkpoint is made of, and what a run with it needs.</summary>
 internal sealed class CheckpointInfo(CommandContext context, ModelInfo model, int width, int height)
 {
-    /// <summary>Width and height that memory is told for where neither the command line nor the checkpoint says.</summary>
-    public const int DefaultSide = 1024;
-
     // Guidance evaluates every picture twice.
     private readonly int batch = model.DefaultGuidance > 0 ? 2 : 1;
 
@@ -28,6 +25,7 @@ internal sealed class CheckpointInfo(CommandContext context, ModelInfo model, in
             if (model.EstimateMemory(width, height, batch) is MemoryEstimate memory)
             {
                 writer.WriteStartObject("memory");
+                writer.WriteString("device", "cpu");
                 writer.WriteNumber("width", width);
                 writer.WriteNumber("height", height);
                 writer.WriteNumber("batch", batch);
@@ -73,7 +71,7 @@ internal sealed class CheckpointInfo(CommandContext context, ModelInfo model, in
         if (model.EstimateMemory(width, height, batch) is MemoryEstimate memory)
         {
             context.Out.WriteLine();
-            Line($"memory for one {width}x{height} picture");
+            Line($"memory for one {width}x{height} picture on the processor");
             Line($"  weights       {Size(memory.WeightBytes)} (mapped files)");
             Line($"  text encoder  {Size(memory.TextEncoderBytes)}");
             Line($"  transformer   {Size(memory.TransformerBytes)}");

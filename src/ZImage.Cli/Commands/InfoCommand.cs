@@ -1,4 +1,5 @@
 using System.CommandLine;
+using ZImage.Generation;
 using ZImage.Weights;
 
 namespace ZImage.Cli.Commands;
@@ -41,8 +42,8 @@ internal static class InfoCommand
                 string location = ModelLocator.Locate(
                     path ?? parse.GetValue(model), context, announce: !parse.GetValue(json), path is null ? "--model" : "the command line");
                 ModelInfo checkpoint = ModelInfo.Read(location, parse.GetValue(tensors), parse.GetValue(transformer));
-                int side = checkpoint.Vae?.SampleSize ?? CheckpointInfo.DefaultSide;
-                CheckpointInfo info = new(context, checkpoint, parse.GetValue(width) ?? side, parse.GetValue(height) ?? side);
+                (int columns, int rows) = Size(checkpoint, parse.GetValue(width), parse.GetValue(height));
+                CheckpointInfo info = new(context, checkpoint, columns, rows);
                 if (parse.GetValue(json))
                 {
                     info.WriteJson();
@@ -56,5 +57,20 @@ internal static class InfoCommand
             return Task.FromResult(ExitCodes.Ok);
         });
         return command;
+    }
+
+    /// <summary>The size that memory is told for; a single file has none, and nothing is told of it.</summary>
+    /// <exception cref="InvalidRequestException">A size that <c>generate</c> would refuse.</exception>
+    private static (int Width, int Height) Size(ModelInfo checkpoint, int? width, int? height)
+    {
+        if (checkpoint is not { Transformer: { } transformer, Vae: { } vae })
+        {
+            return default;
+        }
+
+        SizeRule rule = SizeRule.Of(transformer, vae);
+        (int Width, int Height) size = (width ?? rule.Width, height ?? rule.Height);
+        rule.Check(size.Width, size.Height);
+        return size;
     }
 }

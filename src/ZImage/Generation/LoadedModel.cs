@@ -36,11 +36,9 @@ internal sealed class LoadedModel : IDisposable
             Vae = vae = new(folder.OpenVae(), backend, allow, warnings, weights => new AutoencoderKl(folder.Vae, weights, backend));
             Scheduler = new FlowMatchEulerScheduler(folder.Scheduler);
             Warnings = warnings;
-            int multiple = folder.Vae.ScaleFactor * ZImageTransformerConfig.PatchSize;
-            IReadOnlyList<int> positions = folder.Transformer.AxesLens;
-            int size = Math.Max(folder.Vae.SampleSize / multiple, 1);
             PlaceParts();
-            Defaults = new GenerationDefaults(Math.Min(size, positions[2]) * multiple, Math.Min(size, positions[1]) * multiple, multiple, folder.DefaultSteps, folder.DefaultGuidance);
+            SizeRule size = SizeRule.Of(folder.Transformer, folder.Vae);
+            Defaults = new GenerationDefaults(size.Width, size.Height, size.Multiple, folder.DefaultSteps, folder.DefaultGuidance);
         }
         catch
         {

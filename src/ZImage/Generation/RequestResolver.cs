@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using ZImage.Dit;
 using ZImage.Sampling;
 using ZImage.Tensors;
 
@@ -27,7 +26,7 @@ internal static class RequestResolver
         };
         CheckNumbers(resolved);
         CheckPrompts(resolved, model);
-        CheckSize(width, height, model, defaults);
+        SizeRule.Of(model.Folder.Transformer, model.Folder.Vae).Check(width, height);
         GenerationPlan plan = new(resolved, model);
         CheckTensors(plan, model);
         _ = plan.Schedule();
@@ -74,28 +73,6 @@ internal static class RequestResolver
                 Require(id >= 0 && id < vocabulary, $"Token id {id} is outside the text encoder's vocabulary 0..{vocabulary - 1}.", "`zimage tokenize` prints the ids of a prompt.");
             }
         }
-    }
-
-    private static void CheckSize(int width, int height, LoadedModel model, GenerationDefaults defaults)
-    {
-        int multiple = defaults.SizeMultiple;
-        foreach ((string name, int value) in ((string, int)[])[("Width", width), ("Height", height)])
-        {
-            if (value < multiple || value % multiple != 0)
-            {
-                int below = Math.Max(value / multiple, 0) * multiple;
-                string nearest = below < multiple ? $"{multiple}" : $"{below} or {below + multiple}";
-                throw new InvalidRequestException($"{name} {value} is not a positive multiple of {multiple}.", $"The nearest valid size is {nearest}.");
-            }
-        }
-
-        ZImageTransformerConfig config = model.Folder.Transformer;
-        int maxHeight = config.AxesLens[1] * multiple;
-        int maxWidth = config.AxesLens[2] * multiple;
-        Require(
-            height <= maxHeight && width <= maxWidth,
-            $"{width}x{height} is beyond the {maxWidth}x{maxHeight} that the model has positions for.",
-            $"Draw at {defaults.Width}x{defaults.Height}, the model's own size, and enlarge.");
     }
 
     private static void CheckTensors(GenerationPlan plan, LoadedModel model)

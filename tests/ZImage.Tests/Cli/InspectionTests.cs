@@ -52,8 +52,24 @@ internal sealed class InspectionTests
             }
 
             Assert.That(json.GetProperty("memory").GetProperty("total_bytes").GetInt64(), Is.GreaterThan(json.GetProperty("memory").GetProperty("weight_bytes").GetInt64()));
-            Assert.That(text.Out, Does.Contain("memory for one"));
+            Assert.That(json.GetProperty("memory").GetProperty("device").GetString(), Is.EqualTo("cpu"));
+            Assert.That(text.Out, Does.Match(@"(?m)^memory for one \d+x\d+ picture on the processor$"));
         }
+    }
+
+    [TestCase("-W", "1000", "Width 1000 is not a positive multiple of 16.", "The nearest valid size is 992 or 1008.")]
+    [TestCase("-H", "8", "Height 8 is not a positive multiple of 16.", "The nearest valid size is 16.")]
+    [TestCase("-W", "16384", "16384x1024 is beyond the 8192x8192 that the model has positions for.", "Draw at 1024x1024, the model's own size, and enlarge.")]
+    public async Task Info_refuses_a_size_as_generate_does(string option, string value, string message, string hint)
+    {
+        string folder = GoldenCheckpoint.PathOf("tiny-turbo");
+
+        CliOutcome info = await cli.RunAsync("info", folder, option, value);
+        CliOutcome generate = await cli.RunAsync("generate", "-m", folder, option, value, "-p", "a", "-q", "-s", "1", "-o", cli.File("a.png"));
+
+        string expected = $"error: {message}\nhint: {hint}\n";
+        Assert.That((info.ExitCode, info.Out, info.Error), Is.EqualTo((2, "", expected)));
+        Assert.That((generate.ExitCode, generate.Error), Is.EqualTo((2, expected)));
     }
 
     [Test]
