@@ -15,7 +15,7 @@ internal static class CommonOptions
         Text("--model", "-m", "DIR", "Checkpoint folder in the diffusers layout, or synthetic:turbo:K [default: the bundled miniature] [env: ZIMAGE_MODEL]");
 
     public static Option<string> Tokenizer() => Text(
-        "--tokenizer", null, "DIR", "Folder with tokenizer.json to use instead of the checkpoint's; a synthetic one has none [env: ZIMAGE_QWEN3_TOKENIZER]");
+        "--tokenizer", null, "DIR", $"Folder with tokenizer.json to use instead of the checkpoint's; the variable serves synthetic checkpoints only, which have none [env: {TokenizerVariable}]");
 
     /// <summary>The tokenizer to use: the option; for a checkpoint without one, what the environment names; null for the checkpoint's own.</summary>
     public static string? TokenizerFolder(string? option, string model, Func<string, string?> environment) =>
