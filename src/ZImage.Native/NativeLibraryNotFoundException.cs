@@ -25,7 +25,7 @@ public sealed class NativeLibraryNotFoundException : Exception
     private static string Describe(NativeLibraryNames names, IReadOnlyList<NativeLibraryAttempt> attempts)
     {
         StringBuilder text = new();
-        text.Append(names.Title).Append(" was not found (").AppendJoin(" or ", names.Files).Append("). ").Append(names.Hint).Append(" Tried:");
+        text.Append(names.Title).Append(" was not found (").AppendJoin(" or ", names.Files).Append("). Tried:");
         foreach (NativeLibraryAttempt attempt in attempts)
         {
             text.Append("\n  ").Append(attempt.Path).Append(": ").Append(attempt.Reason);

@@ -97,7 +97,7 @@ internal sealed class CudaDevice : IDisposable
             }
             catch (Exception exception) when (exception is DeviceException || CudaErrors.IsNative(exception))
             {
-                reason ??= exception.Message;
+                reason ??= exception is NativeLibraryNotFoundException missing ? $"{missing.Message}\n{missing.Hint}" : exception.Message;
             }
         }
 

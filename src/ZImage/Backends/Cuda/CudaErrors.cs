@@ -9,6 +9,8 @@ internal static class CudaErrors
 {
     private const string LostHint = "The GPU's state is lost; start the program again. If it happens again, report it with what ZIMAGE_SYNC=1 prints.";
 
+    private const string OrCpu = "Or use --device cpu.";
+
     /// <summary>Whether an exception comes from the bindings and must not leave the backend as it is.</summary>
     public static bool IsNative(Exception exception) =>
         exception is CudaException or CublasLtException or NvrtcException or NativeLibraryNotFoundException or EntryPointNotFoundException;
@@ -25,8 +27,8 @@ internal static class CudaErrors
             CudaException { Result: CudaResult.CUDA_ERROR_OUT_OF_MEMORY } => new DeviceMemoryException(device, 0, FreeBytes(), exception),
             CublasLtException { Status: cublasStatus_t.CUBLAS_STATUS_ALLOC_FAILED } => new DeviceMemoryException(device, 0, FreeBytes(), exception),
             CudaException { ContextIsLost: true } => new DeviceException($"{what}: {exception.Message}", LostHint, exception),
-            NativeLibraryNotFoundException missing => new DeviceException(missing.Message, missing.Hint, exception),
-            EntryPointNotFoundException => new DeviceException($"{what}: the driver is too old: {exception.Message}", "Update the NVIDIA driver.", exception),
+            NativeLibraryNotFoundException missing => new DeviceException(missing.Message, $"{missing.Hint} {OrCpu}", exception),
+            EntryPointNotFoundException => new DeviceException($"{what}: the driver is too old: {exception.Message}", $"Update the NVIDIA driver. {OrCpu}", exception),
             _ => new DeviceException($"{what}: {exception.Message}", "`zimage doctor` checks the driver and the libraries.", exception),
         };
     }

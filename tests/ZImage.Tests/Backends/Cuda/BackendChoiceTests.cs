@@ -47,7 +47,22 @@ public sealed class BackendChoiceTests
             Assert.That((backend.Name, warning), Is.EqualTo(("cpu", (string?)null)));
             Assert.That(
                 () => BackendChoice.Open(new PipelineOptions { Device = "cuda" }, out _),
-                Throws.TypeOf<DeviceException>().With.Message.Contains("libcuda").Or.Message.Contains("nvcuda").And.Property("Hint").Contains("driver"));
+                Throws.TypeOf<DeviceException>().With.Message.Contains("libcuda").Or.Message.Contains("nvcuda").And.Property("Hint").EndsWith("Or use --device cpu."));
+        }
+    }
+
+    [Test]
+    public void A_missing_library_is_told_once_and_leaves_the_processor_as_a_way_out()
+    {
+        NativeLibraryNotFoundException missing = new(NativeLibraryNames.Of(NativeLibraryResolver.Cuda), [new NativeLibraryAttempt("libcuda.so.1", "no such file")]);
+
+        ZImageException error = CudaErrors.Translate(missing, "cuda:0");
+
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(error, Is.TypeOf<DeviceException>());
+            Assert.That(error.Message, Does.Contain("libcuda.so.1: no such file").And.Not.Contain("Install"));
+            Assert.That(error.Hint, Is.EqualTo("Install the NVIDIA driver; in a container, start it with the GPUs passed through (--gpus all). Or use --device cpu."));
         }
     }
 
