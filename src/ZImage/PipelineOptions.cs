@@ -6,7 +6,7 @@ public sealed record PipelineOptions
     /// <summary><c>auto</c> (the first usable GPU, else the processor), <c>cpu</c>, <c>cuda</c>, or <c>cuda:N</c> for the GPU with ordinal N.</summary>
     public string Device { get; init; } = "auto";
 
-    /// <summary>Processor threads; 0 for one per logical processor.</summary>
+    /// <summary>Processor threads, 1024 at most; 0 for one per logical processor.</summary>
     public int Threads { get; init; }
 
     /// <summary>Type of activations and weights on a GPU: <c>bf16</c>, or <c>f32</c> for comparisons. The processor always computes in float32.</summary>

@@ -16,7 +16,7 @@ public class ZImageException : Exception
     public string? Hint { get; }
 }
 
-/// <summary>A request that cannot be drawn: a bad size, strength, step count, latents file or input picture.</summary>
+/// <summary>A request that cannot be drawn: a bad size, strength, step count, latents file or input picture; or a pipeline's option that is out of range.</summary>
 /// <inheritdoc cref="ZImageException(string, string?, Exception?)"/>
 public sealed class InvalidRequestException(string message, string? hint = null, Exception? innerException = null)
     : ZImageException(message, hint, innerException);

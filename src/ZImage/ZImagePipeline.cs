@@ -14,7 +14,9 @@ namespace ZImage;
 /// </summary>
 /// <remarks>
 /// Safe to call from several threads: requests run one after the other on the engine's own thread. Cancelling or failing leaves the
-/// pipeline usable. Every error is a <see cref="ZImageException"/> or an <see cref="OperationCanceledException"/>.
+/// pipeline usable. Every error of the engine is a <see cref="ZImageException"/>; beside these there are an <see cref="OperationCanceledException"/>
+/// after cancelling, an <see cref="ObjectDisposedException"/> after disposing, an <see cref="ArgumentNullException"/> for a null, and whatever the
+/// caller's own progress callback or probe throws.
 /// </remarks>
 public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
 {
@@ -46,6 +48,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
     /// <param name="options">Device and threads.</param>
     /// <param name="cancellationToken">Stops loading between the parts.</param>
     /// <exception cref="ModelFormatException">The checkpoint is missing, broken or of another kind.</exception>
+    /// <exception cref="InvalidRequestException">An option is out of range.</exception>
     /// <exception cref="DeviceException">The device asked for cannot be used.</exception>
     public static async Task<ZImagePipeline> LoadAsync(string path, PipelineOptions? options = null, CancellationToken cancellationToken = default)
     {

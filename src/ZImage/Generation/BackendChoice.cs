@@ -9,15 +9,22 @@ namespace ZImage.Generation;
 /// <summary>From the device that was asked for to a backend.</summary>
 internal static class BackendChoice
 {
+    private const int MaxThreads = 1024;
     private const string Choices = "Use auto, cpu, cuda, or cuda:N.";
 
     /// <summary>Opens the backend of <see cref="PipelineOptions.Device"/>.</summary>
     /// <param name="options">Device, precision, threads, memory limit.</param>
     /// <param name="warning">Why auto does not use a GPU that is there; null where there is nothing to say.</param>
+    /// <exception cref="InvalidRequestException">A number of threads that cannot be.</exception>
     /// <exception cref="DeviceException">There is no such device, or it cannot be used.</exception>
     public static IBackend Open(PipelineOptions options, out string? warning)
     {
         warning = null;
+        if (options.Threads is < 0 or > MaxThreads)
+        {
+            throw new InvalidRequestException($"{options.Threads} processor threads are outside 0..{MaxThreads}.", "0 takes one per logical processor.");
+        }
+
         DType precision = Precision(options.Precision);
         if (options.Device == "cpu")
         {

@@ -14,6 +14,11 @@ internal static class TokenizerFolder
     /// <exception cref="ModelFormatException">Files are missing, broken, or of another kind.</exception>
     internal static TokenizerDefinition Read(string folder)
     {
+        if (folder.Length == 0)
+        {
+            throw new ModelFormatException("The path of the tokenizer's folder is empty.", "Name the folder that holds tokenizer.json.");
+        }
+
         string json = Path.Combine(folder, "tokenizer.json");
         if (File.Exists(json))
         {

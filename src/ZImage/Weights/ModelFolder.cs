@@ -107,7 +107,12 @@ internal sealed class ModelFolder
     /// <exception cref="ModelFormatException">Not a checkpoint, or one with missing, broken or contradictory parts.</exception>
     public static ModelFolder Open(string path, string? transformerFile = null)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(path);
+        if (path.Length == 0)
+        {
+            throw new ModelFormatException("The path of the model folder is empty.", $"Name a folder. {Layout}");
+        }
+
         if (SyntheticCheckpoint.IsName(path))
         {
             return new ModelFolder(SyntheticCheckpoint.Parse(path), transformerFile);

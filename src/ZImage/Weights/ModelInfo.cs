@@ -54,7 +54,7 @@ public sealed record ModelInfo
     /// <exception cref="ModelFormatException">Missing or broken files.</exception>
     public static ModelInfo Read(string path, bool listTensors = false, string? transformerFile = null)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(path);
         if (File.Exists(path))
         {
             using WeightFiles file = WeightFiles.OpenFile(path);

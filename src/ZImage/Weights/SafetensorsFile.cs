@@ -49,7 +49,12 @@ public sealed class SafetensorsFile : IDisposable
     /// <exception cref="ModelFormatException">The file is missing, cut short, or not a valid safetensors file.</exception>
     public static SafetensorsFile Open(string path)
     {
-        ArgumentException.ThrowIfNullOrEmpty(path);
+        ArgumentNullException.ThrowIfNull(path);
+        if (path.Length == 0)
+        {
+            throw new ModelFormatException("The path of a .safetensors file is empty.", "Name the file.");
+        }
+
         MappedStorage? storage = null;
         try
         {

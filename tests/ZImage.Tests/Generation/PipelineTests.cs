@@ -16,6 +16,26 @@ public sealed class PipelineTests
 
     private static string Checkpoint { get; } = Path.GetDirectoryName(GoldenFile.PathOf("checkpoints", "tiny-turbo", "model_index.json"))!;
 
+    private static IEnumerable<TestCaseData> Unloadable()
+    {
+        static TestCaseData Case(string path, PipelineOptions options, Type error, string message, string hint) =>
+            new TestCaseData(path, options, error, message, hint).SetArgDisplayNames(message);
+
+        yield return Case(Checkpoint, Cpu with { Threads = -1 }, typeof(InvalidRequestException), "-1 processor threads are outside 0..1024", "0 takes one");
+        yield return Case(Checkpoint, Cpu with { Threads = 1025 }, typeof(InvalidRequestException), "1025 processor threads are outside 0..1024", "0 takes one");
+        yield return Case(Checkpoint, Cpu with { Device = "" }, typeof(DeviceException), "no device called ''", "cuda:N");
+        yield return Case(Checkpoint, Cpu with { Precision = "" }, typeof(DeviceException), "no precision called ''", "bf16 or f32");
+        yield return Case("", Cpu, typeof(ModelFormatException), "path of the model folder is empty", "text_encoder/");
+        yield return Case("\0", Cpu, typeof(ModelFormatException), "no such folder", "text_encoder/");
+        yield return Case(Checkpoint, Cpu with { TransformerFile = "" }, typeof(ModelFormatException), "path of a .safetensors file is empty", "Name the file");
+        yield return Case(Checkpoint, Cpu with { TokenizerFolder = "" }, typeof(ModelFormatException), "path of the tokenizer's folder is empty", "tokenizer.json");
+    }
+
+    [TestCaseSource(nameof(Unloadable))]
+    public void What_cannot_be_loaded_is_an_error_of_ours_with_a_hint(string path, PipelineOptions options, Type error, string message, string hint) => Assert.That(
+        async () => await ZImagePipeline.LoadAsync(path, options),
+        Throws.TypeOf(error).With.Message.Contains(message).And.Property("Hint").Contains(hint));
+
     [Test]
     public async Task Progress_counts_every_stage_up_to_its_total_in_order()
     {
