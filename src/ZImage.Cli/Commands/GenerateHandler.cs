@@ -72,7 +72,9 @@ internal sealed class GenerateHandler(CommandContext context, GenerateArguments 
             TimeSpan load = context.Clock.GetElapsedTime(start);
             display.Loaded(load);
             GenerationResult result = await session.GenerateAsync(request, display, cancellationToken).ConfigureAwait(false);
-            return new Run(result, session.ModelName, session.DeviceName, [.. session.Warnings, .. result.Warnings], load);
+
+            // The engine's result repeats the warnings of loading.
+            return new Run(result, session.ModelName, session.DeviceName, [.. session.Warnings.Union(result.Warnings)], load);
         }
     }
 

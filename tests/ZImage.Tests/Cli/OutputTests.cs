@@ -169,6 +169,17 @@ internal sealed class OutputTests
     }
 
     [Test]
+    public async Task A_warning_of_loading_that_the_result_repeats_is_told_once()
+    {
+        cli.Engine.LoadWarnings = ["loaded oddly"];
+        cli.Engine.Warnings = ["loaded oddly", "the prompt was cut"];
+
+        CliOutcome outcome = await cli.GenerateAsync("-p", "a", "-s", "1", "-q", "-o", cli.File("x.png"));
+
+        Assert.That(outcome.Error, Is.EqualTo("warning: loaded oddly\nwarning: the prompt was cut\n"));
+    }
+
+    [Test]
     public async Task On_a_terminal_bars_show_steps_and_leave_standard_output_alone()
     {
         cli.IsErrorTerminal = true;
