@@ -53,7 +53,8 @@ internal static class NoiseCommand
                 "`generate --latents` takes four: pictures, channels, height / 8, width / 8");
         }
 
-        if (request.Shape.Aggregate(1.0, (product, extent) => product * extent) > Array.MaxLength)
+        int most = request.Generator == NoiseGenerator.TorchCuda ? TorchCudaGenerator.LargestDraw : Array.MaxLength;
+        if (request.Shape.Aggregate(1.0, (product, extent) => product * extent) > most)
         {
             throw new UsageException($"--shape: {string.Join(',', request.Shape)} has more elements than fit one file of noise", "make several files of fewer pictures each");
         }

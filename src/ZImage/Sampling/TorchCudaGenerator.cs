@@ -21,15 +21,15 @@ internal sealed class TorchCudaGenerator : TorchGenerator
     /// <summary>Threads that a multiprocessor holds on Volta, Ampere's A100, Hopper and Blackwell's data-centre parts; 1536 on GeForce 30, 40 and 50.</summary>
     public const int DefaultThreadsPerMultiprocessor = 2048;
 
+    /// <summary>Most values of one draw: a float32 tensor of more has more bytes than PyTorch indexes with 32 bits, and it draws in pieces.</summary>
+    public const int LargestDraw = 1 << 29;
+
     private const int BlockSize = 256;
     private const int ValuesPerCall = 4;
     private const int Lanes = 8;
 
     // What a thread of the host takes at a time, in groups of eight GPU threads.
     private const long GroupsPerTask = 8192;
-
-    // Above this a float32 tensor has more bytes than PyTorch indexes with 32 bits, and it draws in pieces.
-    private const int LargestDraw = 1 << 29;
 
     private readonly int residentBlocks;
     private ulong offset;

@@ -26,10 +26,11 @@ internal sealed class HintTests
         Check(await cli.GenerateAsync("-p", "a", "-o", cli.File("x.png")), error, hint);
     }
 
-    [TestCase("1,2,3,4,5,6", "--shape: 6 extents; a tensor has at most 5", "`generate --latents` takes four: pictures, channels, height / 8, width / 8")]
-    [TestCase("65536,65536", "--shape: 65536,65536 has more elements than fit one file of noise", "make several files of fewer pictures each")]
-    public async Task An_impossible_shape_of_noise(string shape, string error, string hint) =>
-        Check(await cli.RunAsync("noise", "-s", "1", "--shape", shape, "-o", cli.File("n.safetensors")), error, hint);
+    [TestCase("1,2,3,4,5,6", "torch-cpu", "--shape: 6 extents; a tensor has at most 5", "`generate --latents` takes four: pictures, channels, height / 8, width / 8")]
+    [TestCase("65536,65536", "torch-cpu", "--shape: 65536,65536 has more elements than fit one file of noise", "make several files of fewer pictures each")]
+    [TestCase("8,16,2048,2049", "torch-cuda", "--shape: 8,16,2048,2049 has more elements than fit one file of noise", "make several files of fewer pictures each")]
+    public async Task An_impossible_shape_of_noise(string shape, string rng, string error, string hint) =>
+        Check(await cli.RunAsync("noise", "-s", "1", "--shape", shape, "--rng", rng, "-o", cli.File("n.safetensors")), error, hint);
 
     [Test]
     public async Task A_read_only_file()
