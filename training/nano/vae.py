@@ -160,8 +160,8 @@ class GroupNorm(nn.Module):
             return y.view(b, h, w, c).permute(0, 3, 1, 2)
         if before is not None:
             x = x + before[:, None, None]
-        x = F.group_norm(x, self.groups, self.weight, self.bias, EPS)
-        return F.silu(x) if act else x
+        y = F.group_norm(x.float(), self.groups, self.weight, self.bias, EPS).to(x.dtype)
+        return F.silu(y) if act else y
 
 
 class Resnet(nn.Module):
