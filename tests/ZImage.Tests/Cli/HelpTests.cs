@@ -61,6 +61,7 @@ internal sealed class HelpTests
                   ZIMAGE_MODEL    checkpoint folder where --model is not given
                   ZIMAGE_DEVICE   device where --device is not given
                   ZIMAGE_THREADS  processor threads where --threads is not given
+                  ZIMAGE_CACHE    folder of compiled kernels; more settings of the GPU: docs/profiling.md
                   ZIMAGE_DEBUG    1: errors print where they happened
                   NO_COLOR        set: no colours
 
