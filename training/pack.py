@@ -50,7 +50,7 @@ def main() -> int:
     a = parser.parse_args()
     a.dest.mkdir(parents=True, exist_ok=True)
     part = int(a.part * 2**20)
-    results = archive(a.out, ["result", "log", "warm.log", "vae.json", "latents.json"], 6)
+    results = archive(a.out, ["result", "log", "vae.json", "latents.json"], 6)
     (a.dest / "results.tar.gz").write_bytes(results)
     print("results.tar.gz", len(results))
     split(archive(a.out, ["models"]), a.dest, "models.tar.gz", part)

@@ -124,9 +124,9 @@ def ceiling(config: dict, out: pathlib.Path, device) -> dict:
 class Table:
     """Rows of scores, one a network and way of sampling; every row is on disk before the next is drawn."""
 
-    def __init__(self, config: dict, out: pathlib.Path, device, vocabulary: int, file: str, scenes: list[dict] | None = None):
+    def __init__(self, config: dict, out: pathlib.Path, device, vocabulary: int, file: str):
         self.config, self.out, self.device, self.file = config, out, device, file
-        self.heldout = Heldout(config, out, device, config["evaluate"]["count"], scenes=scenes)
+        self.heldout = Heldout(config, out, device, config["evaluate"]["count"])
         self.text_encoder, self.base = flow.load_base(config, out / "flow_native.pt", vocabulary, device)
         self.base.requires_grad_(False)
         self.student = dit.Transformer(config["transformer"]).to(device).eval().requires_grad_(False)
@@ -177,14 +177,13 @@ def table(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda:
 
 def sizes(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda: False) -> None:
     """nano on other canvases: those of the training, and some that are not among them."""
-    found: dict = {}
+    rows, state = Table(config, out, device, vocabulary, "sizes.json"), store.load_state(out / "distill.pt", device)["last"]
     for width, height in (*BUCKETS[1:], *UNSEEN):
         if late():
             return
         scenes = data_build.sized(out, width, height, config["evaluate"]["sized"])
-        rows = Table(config, out, device, vocabulary, "sizes.json", scenes)
-        rows.rows = found
-        rows.distilled(f"nano {width}x{height}", store.load_state(out / "distill.pt", device)["last"])
+        rows.heldout = Heldout(config, out, device, len(scenes), scenes=scenes)
+        rows.distilled(f"nano {width}x{height}", state)
 
 
 def contact_sheet(pictures: list[torch.Tensor], path: pathlib.Path, columns: int = 10, rows: int = 6) -> None:

@@ -44,6 +44,11 @@ def write(path: str | Path = FILE, rows: list[dict] | None = None) -> None:
     Path(path).write_text(lines, encoding="utf-8")
 
 
+def sized() -> list[dict]:
+    """The captions of the other canvases."""
+    return [row for w, h in (*BUCKETS[1:], *UNSEEN) for row in items(SIZED, width=w, height=h)]
+
+
 if __name__ == "__main__":
     write(*sys.argv[1:2])
-    write(*sys.argv[2:3] or [SIZED_FILE], [row for w, h in (*BUCKETS[1:], *UNSEEN) for row in items(SIZED, width=w, height=h)])
+    write(*sys.argv[2:3] or [SIZED_FILE], sized())

@@ -53,10 +53,11 @@ def split() -> None:
     assert sum(i["language"] == "en" for i in lines) == 250 and len({i["caption"] for i in lines}) == 500
     with_text = sum(i["text"] is not None for i in lines) / len(lines)
     assert 0.55 < with_text < 0.75, with_text
-    if heldout.FILE.exists():
-        with tempfile.NamedTemporaryFile() as f:
-            heldout.write(f.name)
-            assert f.read() == heldout.FILE.read_bytes(), "training/heldout.jsonl is not what poster.heldout writes"
+    for file, rows in ((heldout.FILE, lines), (heldout.SIZED_FILE, heldout.sized())):
+        if file.exists():
+            with tempfile.NamedTemporaryFile() as f:
+                heldout.write(f.name, rows)
+                assert f.read() == file.read_bytes(), f"{file.name} is not what poster.heldout writes"
 
 
 def _scene(bucket: Bucket, i: int) -> Scene:

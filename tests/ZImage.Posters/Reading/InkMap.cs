@@ -11,11 +11,10 @@ internal sealed class InkMap
 
     private readonly float[] ink;
     private readonly int width;
-    private readonly int height;
 
     public InkMap(Picture picture, BackgroundReading background, Rgb color)
     {
-        (width, height) = (picture.Width, picture.Height);
+        width = picture.Width;
         ink = new float[picture.Count];
         for (int i = 0; i < ink.Length; i++)
         {
@@ -33,16 +32,7 @@ internal sealed class InkMap
     }
 
     /// <summary>The ink at a point, bilinear between pixels' centres; 0 outside.</summary>
-    public float At(double x, double y)
-    {
-        double fx = Math.Floor(x - 0.5);
-        double fy = Math.Floor(y - 0.5);
-        (int column, int row) = ((int)fx, (int)fy);
-        (float tx, float ty) = ((float)(x - 0.5 - fx), (float)(y - 0.5 - fy));
-        float top = (Pixel(column, row) * (1 - tx)) + (Pixel(column + 1, row) * tx);
-        float bottom = (Pixel(column, row + 1) * (1 - tx)) + (Pixel(column + 1, row + 1) * tx);
-        return (top * (1 - ty)) + (bottom * ty);
-    }
+    public float At(double x, double y) => Bilinear.At(ink, width, x, y);
 
     /// <summary>Mean ink of the squares of a grid, row by row.</summary>
     /// <param name="left">Left edge of the grid.</param>
@@ -70,6 +60,4 @@ internal sealed class InkMap
 
         return grid;
     }
-
-    private float Pixel(int x, int y) => (uint)x < (uint)width && (uint)y < (uint)height ? ink[(y * width) + x] : 0;
 }

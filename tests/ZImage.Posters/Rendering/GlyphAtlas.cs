@@ -55,22 +55,8 @@ internal sealed class GlyphAtlas
         (float[] cell, int size) = side * SmallestWholeCell > CellSize ? (halves[index], CellSize / 2) : (cells[index], CellSize);
         double scale = (double)size / CellSize;
         double quarter = side / 4;
-        return (At(cell, size, (x - quarter) * scale, (y - quarter) * scale) + At(cell, size, (x + quarter) * scale, (y - quarter) * scale)
-            + At(cell, size, (x - quarter) * scale, (y + quarter) * scale) + At(cell, size, (x + quarter) * scale, (y + quarter) * scale)) / 4;
-    }
-
-    /// <summary>Bilinear between the centres of the cell's pixels, and 0 outside.</summary>
-    private static float At(float[] cell, int size, double x, double y)
-    {
-        double fx = Math.Floor(x - 0.5);
-        double fy = Math.Floor(y - 0.5);
-        (int column, int row) = ((int)fx, (int)fy);
-        (float tx, float ty) = ((float)(x - 0.5 - fx), (float)(y - 0.5 - fy));
-        float top = (Pixel(column, row) * (1 - tx)) + (Pixel(column + 1, row) * tx);
-        float bottom = (Pixel(column, row + 1) * (1 - tx)) + (Pixel(column + 1, row + 1) * tx);
-        return (top * (1 - ty)) + (bottom * ty);
-
-        float Pixel(int px, int py) => (uint)px < (uint)size && (uint)py < (uint)size ? cell[(py * size) + px] : 0;
+        return (Bilinear.At(cell, size, (x - quarter) * scale, (y - quarter) * scale) + Bilinear.At(cell, size, (x + quarter) * scale, (y - quarter) * scale)
+            + Bilinear.At(cell, size, (x - quarter) * scale, (y + quarter) * scale) + Bilinear.At(cell, size, (x + quarter) * scale, (y + quarter) * scale)) / 4;
     }
 
     private static float[] Halve(float[] cell, int size)
