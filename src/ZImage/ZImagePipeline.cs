@@ -145,6 +145,7 @@ public sealed class ZImagePipeline : IAsyncDisposable, IDisposable
         List<string> warnings = [.. Warnings];
         GenerationRequest resolved = RequestResolver.Resolve(request, model);
         GenerationPlan plan = new(resolved, model);
+        warnings.AddRange(model.Folder.WarningOf(plan.Width, plan.Height) is { } size ? [size] : []);
 
         PromptEmbeddings prompts = PromptEncoding.Encode(plan, model, warnings, observer, cancellation);
         long encoded = Stopwatch.GetTimestamp();

@@ -36,6 +36,18 @@ public sealed class ModelIndexTests
         Assert.That(ModelFolder.FindTokenizer(partial), Is.EqualTo(Path.Combine(whole.Path, "tokenizer")));
     }
 
+    [TestCase(32, 48, false)]
+    [TestCase(48, 32, false)]
+    [TestCase(16, 32, true)]
+    [TestCase(32, 64, true)]
+    public async Task A_size_that_the_training_had_none_of_is_warned_of(int width, int height, bool isWarned)
+    {
+        WriteIndex(new JsonObject { ["shared_parts"] = Path.GetFileName(whole.Path), ["trained_sizes"] = new JsonArray(32, 48) });
+        await using ZImagePipeline pipeline = await ZImagePipeline.LoadAsync(partial, new PipelineOptions { Device = "cpu" });
+        GenerationResult result = await pipeline.GenerateAsync(new GenerationRequest("a red circle") { Width = width, Height = height, Steps = 1, Guidance = 0 });
+        Assert.That(result.Warnings.Except(pipeline.Warnings), isWarned ? Has.One.Contains($"at {width}x{height}").And.One.Contains("32 to 48 pixels") : Is.Empty);
+    }
+
     [Test]
     public void Part_of_its_own_wins_over_the_shared_one()
     {
@@ -105,6 +117,10 @@ public sealed class ModelIndexTests
     [TestCase("""{"steps":0}""", "_zimage.steps")]
     [TestCase("""{"guidance":-1}""", "_zimage.guidance")]
     [TestCase("""{"shared_parts":1}""", "_zimage.shared_parts")]
+    [TestCase("""{"trained_sizes":[192]}""", "_zimage.trained_sizes")]
+    [TestCase("""{"trained_sizes":[512,192]}""", "_zimage.trained_sizes")]
+    [TestCase("""{"trained_sizes":[0,192]}""", "_zimage.trained_sizes")]
+    [TestCase("""{"trained_sizes":"192"}""", "_zimage.trained_sizes")]
     [TestCase("[]", "_zimage")]
     public void Wrong_values_are_refused_by_name(string own, string key)
     {
