@@ -25,7 +25,8 @@ internal static class PosterCheck
         BackgroundReading background = BackgroundReading.Of(picture);
         List<Finding> findings = [];
         TextReading? reading = scene.Text is { } text && text.Stated.HasFlag(Stated.Text) ? TextReading.Of(picture, background, text) : null;
-        ShapeMatch[] matches = ShapeMatch.All(scene, picture, ObjectFinder.Find(picture, background, (x, y) => reading?.Covers(x, y) == true));
+        IReadOnlyList<PixelObject> regions = ObjectFinder.Find(picture, background, (x, y) => reading?.Covers(x, y) == true);
+        ShapeMatch[] matches = ShapeMatch.All(scene, picture, regions);
         for (int i = 0; i < matches.Length; i++)
         {
             JudgeShape(findings, string.Create(CultureInfo.InvariantCulture, $"shape {i + 1}"), scene, scene.Shapes[i], matches[i]);
@@ -41,8 +42,17 @@ internal static class PosterCheck
             JudgeBackground(findings, scene.Background, background);
         }
 
-        return new Verdict(scene, findings);
+        bool tellsAll = scene.Shapes.All(shape => shape.Stated != Stated.None) && (scene.Text is null || reading is { IsFound: true });
+        return new Verdict(scene, findings) { Unasked = tellsAll && background.Fits ? Unasked(picture, regions, matches) : null };
     }
+
+    /// <summary>Regions that stand for nothing. One is let pass for each shape that was not found: it may be that shape.</summary>
+    private static string[] Unasked(Picture picture, IReadOnlyList<PixelObject> regions, ShapeMatch[] matches) =>
+    [
+        .. regions.Where(region => !region.IsHole && matches.All(match => match.Region != region))
+            .Skip(matches.Count(match => match.Region is null))
+            .Select(region => $"{Name(region.Color)} region at {Point(region.X / picture.Width, region.Y / picture.Height)}"),
+    ];
 
     private static void JudgeShape(List<Finding> findings, string subject, Scene scene, ShapeSpec shape, ShapeMatch match)
     {

@@ -13,8 +13,13 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
         (Attribute.Size, "sizes"), (Attribute.Background, "backgrounds"),
     ];
 
+    private const string NothingElse = "nothing else";
+
     /// <summary>The share of a kind of thing that is right, in percent; 100 where nothing of the kind is stated.</summary>
     public double Percent(Attribute attribute) => Share(verdicts, attribute);
+
+    /// <summary>The share of pictures with nothing in them that was not asked for, in percent of those where that can be told.</summary>
+    public double PercentAsAsked => AsAsked(verdicts) is (int right, int all) && all > 0 ? 100.0 * right / all : 100;
 
     /// <summary>What a caption's line says: counts, and everything that is wrong.</summary>
     public static string Line(int number, Verdict verdict)
@@ -24,7 +29,7 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
             .Select(row => string.Create(CultureInfo.InvariantCulture, $"{row.Name} {row.Count.Right}/{row.Count.All}"));
         IEnumerable<string> wrong = verdict.Findings.Where(finding => !finding.IsRight)
             .Select(finding => $"{finding.Subject}: {finding.Found ?? "nothing"} for {finding.Expected}");
-        string faults = string.Join("; ", wrong);
+        string faults = string.Join("; ", wrong.Concat((verdict.Unasked ?? []).Select(thing => $"unasked: {thing}")));
         return string.Create(CultureInfo.InvariantCulture, $"{number,4} {(verdict.IsRight ? "ok   " : "WRONG")} {string.Join(", ", counts)} | {verdict.Scene.Caption}{(faults.Length > 0 ? $" | {faults}" : "")}");
     }
 
@@ -41,6 +46,8 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
             output.WriteLine($"{name,-12}{string.Concat(columns.Select(column => $"{Cell(column.Of, attribute),20}"))}");
         }
 
+        string only = string.Concat(columns.Select(column => $"{(AsAsked(column.Of) is var (right, of) ? Cell(right, of) : ""),20}"));
+        output.WriteLine($"{"nothing else",-12}{only}");
         string whole = string.Concat(columns.Select(column => $"{Cell(column.Of.Count(v => v.IsRight), column.Of.Count),20}"));
         output.WriteLine($"{"captions",-12}{whole}");
     }
@@ -59,13 +66,11 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
             foreach ((Attribute attribute, string name) in s_rows)
             {
                 (int right, int all) = Sum(verdicts, attribute);
-                writer.WriteStartObject(name);
-                writer.WriteNumber("right", right);
-                writer.WriteNumber("all", all);
-                writer.WriteNumber("percent", Math.Round(Percent(attribute), 2));
-                writer.WriteEndObject();
+                WriteTotal(writer, name, right, all);
             }
 
+            (int asAsked, int judged) = AsAsked(verdicts);
+            WriteTotal(writer, NothingElse, asAsked, judged);
             writer.WriteEndObject();
             if (faults)
             {
@@ -87,23 +92,36 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
     /// <summary>Summaries that <see cref="ToJson"/> wrote as a Markdown table, a row a file.</summary>
     public static void WriteMarkdown(IEnumerable<string> files, TextWriter output)
     {
-        output.WriteLine($"| | pictures |{string.Concat(s_rows.Select(row => $" {row.Name} |"))} captions wholly right |");
-        output.WriteLine($"| --- | ---: |{string.Concat(Enumerable.Repeat(" ---: |", s_rows.Length + 1))}");
+        output.WriteLine($"| | pictures |{string.Concat(s_rows.Select(row => $" {row.Name} |"))} {NothingElse} | captions wholly right |");
+        output.WriteLine($"| --- | ---: |{string.Concat(Enumerable.Repeat(" ---: |", s_rows.Length + 2))}");
         foreach (string file in files)
         {
             using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file));
             JsonElement root = document.RootElement;
             int all = root.GetProperty("captions").GetInt32();
-            IEnumerable<double> percents = s_rows.Select(row => root.GetProperty("totals").GetProperty(row.Name).GetProperty("percent").GetDouble())
+            IEnumerable<double> percents = s_rows.Select(row => row.Name).Append(NothingElse)
+                .Select(name => root.GetProperty("totals").GetProperty(name).GetProperty("percent").GetDouble())
                 .Append(100.0 * root.GetProperty("captions_right").GetInt32() / all);
             string cells = string.Concat(percents.Select(percent => string.Create(CultureInfo.InvariantCulture, $" {percent:F1} |")));
             output.WriteLine($"| {Path.GetFileNameWithoutExtension(file)} | {all} |{cells}");
         }
     }
 
+    /// <summary>In how many pictures there is nothing besides what was asked for, of how many where that can be told.</summary>
+    private static (int Right, int All) AsAsked(IReadOnlyList<Verdict> of) => (of.Count(v => v.Unasked is { Count: 0 }), of.Count(v => v.Unasked is not null));
+
+    private static void WriteTotal(Utf8JsonWriter writer, string name, int right, int all)
+    {
+        writer.WriteStartObject(name);
+        writer.WriteNumber("right", right);
+        writer.WriteNumber("all", all);
+        writer.WriteNumber("percent", all == 0 ? 100 : Math.Round(100.0 * right / all, 2));
+        writer.WriteEndObject();
+    }
+
     private static void WriteFaults(Utf8JsonWriter writer, int number, Verdict verdict)
     {
-        if (verdict.IsRight)
+        if (verdict.IsRight && verdict.Unasked is not { Count: > 0 })
         {
             return;
         }
@@ -120,6 +138,13 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
             writer.WriteString("expected", finding.Expected);
             writer.WriteString("found", finding.Found);
             writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteStartArray("unasked");
+        foreach (string thing in verdict.Unasked ?? [])
+        {
+            writer.WriteStringValue(thing);
         }
 
         writer.WriteEndArray();

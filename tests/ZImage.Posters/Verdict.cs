@@ -26,6 +26,12 @@ internal sealed record Finding(Attribute Attribute, string Subject, string Expec
 /// <param name="Findings">One for each thing that the caption states.</param>
 internal sealed record Verdict(Scene Scene, IReadOnlyList<Finding> Findings)
 {
+    /// <summary>
+    /// What the picture shows and the caption does not ask for, such as a shape drawn twice: "red region at 0.22,0.50". Null where that cannot be told,
+    /// because the caption leaves things out or the text or the background was not found.
+    /// </summary>
+    public IReadOnlyList<string>? Unasked { get; init; }
+
     /// <summary>Whether nothing is wrong.</summary>
     public bool IsRight => Findings.All(finding => finding.IsRight);
 

@@ -24,6 +24,7 @@ public sealed class PosterCheckTests
                 Verdict verdict = PosterCheck.Judge(PosterCases.Scenes[i], PosterCases.Picture(i));
                 Assert.That(verdict.Findings, Is.Not.Empty);
                 Assert.That(Wrong(verdict), Is.Empty, Report.Line(i + 1, verdict));
+                Assert.That(verdict.Unasked ?? [], Is.Empty, Report.Line(i + 1, verdict));
             }
         }
     }
@@ -175,6 +176,23 @@ public sealed class PosterCheckTests
         Scene drawn = scene with { Shapes = [star with { X = 0.78, Y = 0.78, Radius = 0.1 }], Background = Poster.Background with { Colors = [PosterColor.Cyan] } };
         Verdict verdict = PosterCheck.Judge(scene, PosterRenderer.Render(drawn));
         Assert.That(verdict.Findings.Select(finding => (finding.Attribute, finding.IsRight)), Is.EqualTo(new[] { (Attribute.Shape, true), (Attribute.Color, true) }));
+    }
+
+    [Test]
+    public void What_comes_twice_is_unasked_and_what_came_instead_is_not()
+    {
+        ShapeSpec second = Poster.Shapes[0] with { X = 0.78, Y = 0.15, Radius = 0.1 };
+        ShapeSpec elsewhere = Poster.Shapes[1] with { X = 0.3, Y = 0.65, Kind = ShapeKind.Diamond, Color = PosterColor.Green };
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(UnaskedIn(Poster), Is.Empty);
+            Assert.That(UnaskedIn(Poster with { Shapes = [.. Poster.Shapes, second] }), Is.EqualTo(new[] { "red region at 0.78,0.15" }));
+            Assert.That(UnaskedIn(Poster with { Shapes = [Poster.Shapes[0]] }), Is.Empty, "missing is another fault");
+            Assert.That(UnaskedIn(Poster with { Shapes = [Poster.Shapes[0], elsewhere] }), Is.Empty, "drawn instead of the circle");
+            Assert.That(UnaskedIn(Poster with { Text = null }), Is.Null, "without the text nobody can tell what belongs to it");
+        }
+
+        static IReadOnlyList<string>? UnaskedIn(Scene drawn) => PosterCheck.Judge(Poster, PosterRenderer.Render(drawn)).Unasked;
     }
 
     [Test]
