@@ -16,20 +16,20 @@ public sealed class NanoPictureTests
     // The processor's verdicts serve several tests; the pictures take half a minute.
     private static readonly Lazy<Task<IReadOnlyList<Verdict>>> s_verdicts = new(() => Nano.JudgeAsync(Nano.HeldOut, s_cpu));
 
-    // The goal is 95 % of shapes, colours and places and 90 % of characters; docs/miniature.md tells what is missing. The floors lie a little below
-    // what the checkpoint does, so that an engine that draws worse is noticed.
+    // The floors are the checkpoint's goals; docs/miniature.md has what it does.
     [Test]
-    public async Task Fifty_held_out_captions_score_no_lower_than_measured()
+    public async Task Fifty_held_out_captions_reach_the_goals()
     {
         Report report = new(await s_verdicts.Value);
         TestContext.Out.WriteLine(Nano.Table(report));
         using (Assert.EnterMultipleScope())
         {
             Assert.That(Nano.HeldOut, Has.Count.EqualTo(50));
-            Assert.That(report.Percent(Attribute.Shape), Is.GreaterThanOrEqualTo(93), "shapes");
+            Assert.That(report.Percent(Attribute.Shape), Is.GreaterThanOrEqualTo(95), "shapes");
             Assert.That(report.Percent(Attribute.Color), Is.GreaterThanOrEqualTo(95), "colours");
             Assert.That(report.Percent(Attribute.Place), Is.GreaterThanOrEqualTo(95), "places");
-            Assert.That(report.Percent(Attribute.Character), Is.GreaterThanOrEqualTo(75), "characters, of which the goal is 90");
+            Assert.That(report.Percent(Attribute.Character), Is.GreaterThanOrEqualTo(90), "characters");
+            Assert.That(report.PercentAsAsked, Is.GreaterThanOrEqualTo(85), "pictures with nothing else in them");
         }
     }
 
@@ -45,25 +45,22 @@ public sealed class NanoPictureTests
                 Report report = new(part);
                 Assert.That(part, Has.Length.GreaterThanOrEqualTo(20), language);
 
-                // Half as many captions: a single one weighs twice as much. The goals are the same 95 % and 90 %.
-                Assert.That(report.Percent(Attribute.Shape), Is.GreaterThanOrEqualTo(90), language);
-                Assert.That(report.Percent(Attribute.Color), Is.GreaterThanOrEqualTo(90), language);
-                Assert.That(report.Percent(Attribute.Place), Is.GreaterThanOrEqualTo(90), language);
+                Assert.That(report.Percent(Attribute.Shape), Is.GreaterThanOrEqualTo(95), language);
+                Assert.That(report.Percent(Attribute.Color), Is.GreaterThanOrEqualTo(95), language);
+                Assert.That(report.Percent(Attribute.Place), Is.GreaterThanOrEqualTo(95), language);
+                Assert.That(report.Percent(Attribute.Character), Is.GreaterThanOrEqualTo(90), language);
             }
         }
     }
 
-    // Characters and shapes are far below the goal here (docs/miniature.md), and six captions are too few for a floor under them.
+    // Six captions a size: one wrong shape costs its kind and its colour, and they are too few for a floor under the characters, which are small on
+    // the small ones (docs/miniature.md has twenty a size).
     [TestCase(320, 192)]
     [TestCase(192, 320)]
-    public async Task The_other_two_sizes_of_the_training_keep_colours_places_and_backgrounds(int width, int height) =>
-        Assert.That(await ScoreAsync(width, height, Attribute.Color, Attribute.Place, Attribute.Background), Is.GreaterThanOrEqualTo(88));
-
-    // Places are wrong at sizes that the training never saw: the model has learned where the middle of its own sizes is.
     [TestCase(384, 256)]
     [TestCase(256, 384)]
-    public async Task Sizes_beyond_the_training_keep_shapes_colours_and_backgrounds(int width, int height) =>
-        Assert.That(await ScoreAsync(width, height, Attribute.Shape, Attribute.Color, Attribute.Size, Attribute.Background), Is.GreaterThanOrEqualTo(85));
+    public async Task Other_sizes_of_the_training_keep_shapes_colours_places_and_backgrounds(int width, int height) =>
+        Assert.That(await ScoreAsync(width, height, Attribute.Shape, Attribute.Color, Attribute.Place, Attribute.Background), Is.GreaterThanOrEqualTo(90));
 
     [Test]
     public async Task Defaults_are_those_the_checkpoints_were_made_for()

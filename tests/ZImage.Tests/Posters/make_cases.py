@@ -1,7 +1,7 @@
 """Draws the checker's test cases with the training's own renderer: cases/scenes.jsonl and a picture for each line.
 
 Odd lines are drawn with jitter, as in training; even ones as their scenes say, to compare with the checker's renderer.
-cases/sizes.jsonl has captions at other sizes than the model's own, for the model to draw: two of training's, and two that it never saw.
+cases/sizes.jsonl has captions at other sizes than the native one, for the model to draw.
 Run from the repository's root: python3 tests/ZImage.Tests/Posters/make_cases.py
 """
 
