@@ -38,30 +38,31 @@ MODEL_INDEX = {
 # Steps and seconds: a training stage ends at whichever comes first, and its learning rate has come down by then.
 FULL = {
     "transformer": TRANSFORMER, "text_encoder": TEXT_ENCODER, "vae_model": VAE,
-    "data": {"scenes": 260_000, "processes": 0},
+    "data": {"scenes": 250_000, "processes": 0, "canvases": 41},
     "vae": {
         # `until` is a share of the stage. The sizes of the batches are none of the pictures' own numbers of pixels at any level: the
         # compiler takes equal numbers for the same thing.
         "phases": [{"crop": 64, "batch": 72, "small_batch": 20, "until": 0.65}, {"crop": 128, "batch": 20, "small_batch": 20, "until": 0.85},
                    {"crop": 0, "batch": 10, "small_batch": 20, "until": 1.0}],
-        "steps": 20_000, "seconds": 190, "pictures": 24_000, "muon_lr": 0.012, "lr": 1.5e-3, "warmup": 50, "decay_from": 0.45, "kl": 3e-4,
+        "steps": 20_000, "seconds": 150, "pictures": 24_000, "muon_lr": 0.012, "lr": 1.5e-3, "warmup": 50, "decay_from": 0.45, "kl": 3e-4,
         "noise": 0.05, "gradient": 0.5, "square": 1.0, "ema": 0.998, "text_crops": 0.8, "measured": 500, "graphs": True,
     },
-    "latents": {"batch": 448, "seconds": 55},
+    "latents": {"batch": 448, "seconds": 66},
     "flow": {
         "muon_lr": 0.02, "adam_lr": 2e-3, "embed_lr": 6e-3, "momentum": 0.95, "shift": 3.0, "uniform": 0.1, "drop": 0.1, "ema": 0.999,
-        "text_weight": 2.5, "aux": 0.1, "aux_layer": 4, "graphs": True,
+        "text_weight": 2.5, "shape_weight": 1.0, "aux": 0.1, "aux_layer": 4, "graphs": True,
         "low": {"batch": 480, "steps": 6000, "seconds": 80, "warmup": 100, "decay_from": 1.0, "stretch": 2.0},
         "native": {"batch": 240, "steps": 20_000, "seconds": 500, "warmup": 20, "decay_from": 0.4, "stretch": 1.0, "probes": [0.5]},
     },
     "distill": {
         "batch": 208, "steps": 3600, "seconds": 210, "evaluations": 8, "graphs": True, "lr": 4e-4, "muon_lr": 4e-3, "warmup": 30, "ema": 0.99,
         # The guided phase.
-        "guided_share": 0.65, "substeps": 3, "guidance": 2.0, "text_weight": 2.5,
+        "guided_share": 0.6, "substeps": 3, "guidance": 2.0, "text_weight": 2.5, "shape_weight": 1.0,
         # DMD; dmd_rate multiplies the learning rates, and is where those of the guided phase end.
-        "dmd_rate": 0.1, "guided_every": 2, "alpha": 3.0, "fake_lr": 1e-4, "fake_muon_lr": 1e-3, "ca": True, "dm": True, "floor": 0.05,
+        "dmd_rate": 0.2, "guided_every": 3, "alpha": 3.0, "fake_lr": 1e-4, "fake_muon_lr": 1e-3, "ca": True, "dm": True, "floor": 0.05,
         "fake_warmup": 60, "guard": True,
-        "canvases": 10, "ablation_steps": 200, "ablation_seconds": 24, "ablation_rate": 0.25,
+        # The canvases of the guided phase and of DMD; "last" becomes nano unless it scores lower than "guided" by more than `tolerance`.
+        "canvases": 20, "dmd_canvases": 10, "tolerance": 0.008, "ablation_steps": 200, "ablation_seconds": 24, "ablation_rate": 0.25,
     },
     "evaluate": {"count": 500, "validation": 200, "guidance": 2.0, "guidances": [1.5, 2.0, 3.0], "batch": 250, "base_steps": 28, "steps": 8,
                  "probe": 64, "sized": 40},
@@ -71,7 +72,7 @@ FULL = {
 
 def _shrink(config: dict, scenes: int, batch: float, steps: dict) -> dict:
     c = copy.deepcopy(config)
-    c["data"]["scenes"] = scenes
+    c["data"].update(scenes=scenes, canvases=4)
     for phase in c["vae"]["phases"]:
         phase.update(batch=max(2, int(phase["batch"] * batch)), small_batch=max(2, int(phase["small_batch"] * batch)))
     for name in ("low", "native"):

@@ -76,8 +76,22 @@ class Bucket:
         inside_x = (x[None] >= starts[:, :1] - grow) & (x[None] <= ends[:, -1:] + grow)
         return (inside_y[:, :, None] & inside_x[:, None] & self.has_text[index][:, None, None]).float()
 
-    def labels(self, index: torch.Tensor, rows: int, columns: int) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """Per image token: glyph, shape kind and shape colour (0: none), and whether it lies in the text."""
+    def near_shapes(self, index: torch.Tensor, rows: int, columns: int, reach: float) -> torch.Tensor:
+        """(batch, slots, rows, columns) bool: within `reach` radii of the slot's shape."""
+        x, y = self.grid(rows, columns)
+        short, shape = min(self.width, self.height), self.packed["shape_xyr"][index][..., None, None]
+        sx, sy, r = shape[:, :, 0] * self.width / short, shape[:, :, 1] * self.height / short, shape[:, :, 2]
+        near = (x[None, None, None] - sx) ** 2 + (y[None, None, :, None] - sy) ** 2 < (reach * r) ** 2
+        return near & (self.packed["shape_kind"][index] >= 0)[..., None, None]
+
+    def weights(self, index: torch.Tensor, rows: int, columns: int, text: float, shape: float) -> torch.Tensor:
+        """(batch, rows, 1, columns, 1): what errors in each image token count: 1, and more in the line of text and about shapes with their edges."""
+        in_text = self.text_mask(index, rows, columns, 0.5 / rows)
+        about = self.near_shapes(index, rows, columns, 1.3).any(1).float()
+        return (1 + text * in_text + shape * about)[:, :, None, :, None]
+
+    def labels(self, index: torch.Tensor, rows: int, columns: int) -> list[torch.Tensor]:
+        """Per image token: glyph, shape kind and shape colour (0: none)."""
         x, y = self.grid(rows, columns)
         middle, h, starts, ends = self.text_box(index)
         b = len(index)
@@ -87,17 +101,11 @@ class Bucket:
         glyph = across[:, None] * ((y[None] - middle[:, None]).abs() <= h[:, None] / 2)[:, :, None]
         kind = torch.zeros(b, rows, columns, dtype=torch.long, device=self.device)
         color = torch.zeros_like(kind)
-        short = min(self.width, self.height)
-        shape = self.packed["shape_xyr"][index]
         kinds, colors = self.packed["shape_kind"][index].long(), self.packed["shape_color"][index].long()
-        for slot in range(shape.shape[1]):
-            sx, sy, r = shape[:, slot, 0] * self.width / short, shape[:, slot, 1] * self.height / short, shape[:, slot, 2]
-            near = ((x[None, None] - sx[:, None, None]) ** 2 + (y[None, :, None] - sy[:, None, None]) ** 2) < (0.8 * r[:, None, None]) ** 2
-            near = near & (kinds[:, slot] >= 0)[:, None, None]
+        for slot, near in enumerate(self.near_shapes(index, rows, columns, 0.8).unbind(1)):
             kind = torch.where(near, (kinds[:, slot] + 1)[:, None, None], kind)
             color = torch.where(near, (colors[:, slot] + 1)[:, None, None], color)
-        in_text = self.text_mask(index, rows, columns, 0.5 / rows)
-        return [glyph.flatten(1), kind.flatten(1), color.flatten(1)], in_text.flatten(1)
+        return [glyph.flatten(1), kind.flatten(1), color.flatten(1)]
 
 
 class Pool:

@@ -10,6 +10,7 @@ from poster import check as checker
 from poster import dataset
 from poster import heldout as heldout_captions
 from poster import tokenizer as bpe
+from poster.vocabulary import SHARES
 
 from . import store
 
@@ -22,7 +23,8 @@ def scenes(config: dict, out: pathlib.Path, seed: int) -> None:
     """Writes data.pt: one entry per canvas size with packed scenes, token ids and lengths, and the empty caption's ids."""
     c = config["data"]
     encoder = bpe.Encoder(out / "tokenizer")
-    built = dataset.build(c["scenes"], seed, processes=c["processes"] or None, tokenizer=out / "tokenizer")
+    shares = [share / sum(SHARES[: c["canvases"]]) for share in SHARES[: c["canvases"]]]
+    built = dataset.build(c["scenes"], seed, tuple(shares), c["processes"] or None, out / "tokenizer")
     buckets = []
     for bucket in built:
         packed = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in bucket.packed.items()}

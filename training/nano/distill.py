@@ -78,23 +78,29 @@ class Distiller:
         self.between = fine[between].to(self.device)  # (evaluations, substeps + 1): the teacher's levels inside each step
         self.between[:, 0], self.between[:, -1] = self.levels[:-1], self.levels[1:]
         self.rollouts, self.weights = self.make_rollouts()
+        small = {id(bucket) for bucket in pool.buckets[: c["dmd_canvases"]]}
+        self.dmd_weights = self.weights * torch.tensor([float(id(r.bucket) in small) for r in self.rollouts])
         with torch.no_grad(), autocast(self.device):
             ids, lengths = pool.empty(2)  # two, since the compiler takes a size of one for a case of its own
             self.empty = self.teacher.embed_text(self.encoder(ids), lengths)[:1]
 
     def make_rollouts(self) -> tuple[list, torch.Tensor]:
-        """One for each padded length of the native canvas, and one for each other canvas: that of its most common length."""
+        """One for each padded length of the native canvas, and one for each of the first other canvases: that of its most common length.
+        The others weigh as much together as all others of the pool."""
         rollouts, weights = [], []
-        for bucket in self.pool.buckets[: self.c["canvases"]]:
+        native, *others = self.pool.buckets
+        chosen = others[: self.c["canvases"] - 1]
+        more = sum(bucket.count for bucket in others) / max(1, sum(bucket.count for bucket in chosen))
+        for bucket in (native, *chosen):
             group = (bucket.lengths + 31) // 32
             lengths = sorted(group.unique().tolist(), key=lambda g: -int((group == g).sum()))
-            for g in lengths if bucket is self.pool.buckets[0] else lengths[:1]:
+            for g in lengths if bucket is native else lengths[:1]:
                 members = (group == g).nonzero()
-                if len(members) < 2 or bucket is self.pool.buckets[0] and len(members) < 0.01 * self.pool.total:
+                if len(members) < 2 or bucket is native and len(members) < 0.01 * self.pool.total:
                     continue
                 shape = (16, bucket.height // 8, bucket.width // 8)
                 rollouts.append(Rollout(bucket, g * 32, members, bucket.batch(self.c["batch"]), shape, self.c["evaluations"], self.rng))
-                weights.append(float(len(members)) / len(rollouts[-1].x))
+                weights.append(float(len(members)) / len(rollouts[-1].x) * (1.0 if bucket is native else more))
         return rollouts, torch.tensor(weights)
 
     def velocity(self, network, x: torch.Tensor, level: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
@@ -165,7 +171,7 @@ class Distiller:
         if kind in ("guided", "follow"):
             error = (v - self.guided(inputs["x"], index, text)).pow(2).mean(1)
             rows, columns = x.shape[2] // 2, x.shape[3] // 2
-            weight = 1 + self.c["text_weight"] * r.bucket.text_mask(inputs["items"], rows, columns, 0.5 / rows)[:, :, None, :, None]
+            weight = r.bucket.weights(inputs["items"], rows, columns, self.c["text_weight"], self.c["shape_weight"])
             loss = (error.view(-1, rows, 2, columns, 2) * weight).sum() / (4 * weight.sum())
             values["guided"] = loss.detach()
         elif kind == "dmd":
@@ -183,7 +189,7 @@ class Distiller:
 
     def step(self, kind: str, rate: float) -> dict:
         """Draws what is random, makes one step, and moves the rollout on."""
-        choice = int(torch.multinomial(self.weights, 1, generator=self.rng_cpu))
+        choice = int(torch.multinomial(self.weights if kind == "guided" else self.dmd_weights, 1, generator=self.rng_cpu))
         r = self.rollouts[choice]
         count, normal = len(r.x), lambda: torch.randn(r.x.shape, generator=self.rng, device=self.device)
         inputs = {"x": r.x, "index": r.index, "items": r.items, "pick": r.pick}

@@ -7,8 +7,7 @@ import torch
 
 from poster import check as checker
 from poster import render
-from poster.heldout import UNSEEN
-from poster.vocabulary import BUCKETS
+from poster.heldout import SIZES
 
 from . import data_build, dit, export, flow, sampler, store, train_vae
 from .ops import autocast, generator
@@ -176,9 +175,9 @@ def table(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda:
 
 
 def sizes(config: dict, out: pathlib.Path, device, vocabulary: int, late=lambda: False) -> None:
-    """nano on other canvases: those of the training, and some that are not among them."""
+    """nano on other canvases: some of the training, and some that are not among them."""
     rows, state = Table(config, out, device, vocabulary, "sizes.json"), store.load_state(out / "distill.pt", device)["last"]
-    for width, height in (*BUCKETS[1:], *UNSEEN):
+    for width, height in SIZES:
         if late():
             return
         scenes = data_build.sized(out, width, height, config["evaluate"]["sized"])

@@ -5,6 +5,8 @@ import shutil
 
 import torch
 
+from poster.vocabulary import BUCKETS
+
 from . import config as settings
 from . import dit, encoder, store
 
@@ -48,8 +50,10 @@ def shared(c: dict, out: pathlib.Path, vocabulary: int) -> dict:
 
 
 def write_index(folder: pathlib.Path, own: dict) -> None:
-    """model_index.json; `_zimage` holds what the engine takes where a request does not say. The size is the VAE's sample_size."""
-    store.write_json(folder / "model_index.json", {**settings.MODEL_INDEX, "_zimage": own})
+    """model_index.json; `_zimage` holds what the engine takes where a request does not say, and the range of the sizes. The size itself is the
+    VAE's sample_size."""
+    sides = [side for canvas in BUCKETS for side in canvas]
+    store.write_json(folder / "model_index.json", {**settings.MODEL_INDEX, "_zimage": {**own, "trained_sizes": [min(sides), max(sides)]}})
 
 
 def base(c: dict, out: pathlib.Path, vocabulary: int) -> None:

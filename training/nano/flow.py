@@ -62,8 +62,8 @@ def batches(pool, latents: list, size: int, drop: float, rng: torch.Generator):
                 members = (group == g).nonzero().flatten()
                 members = members[torch.randperm(len(members), generator=rng)]
                 short = -len(members) % size
-                if len(members) < size // 4:
-                    continue  # too few to be worth a batch; another round draws other captions
+                if len(members) < (size // 4 if bucket is pool.buckets[0] else size):
+                    continue  # too few to be worth a batch, or a graph; another round draws other captions
                 if short and len(members) >= size and short > size // 2:
                     members = members[: len(members) - (size - short)]
                 elif short:
@@ -110,13 +110,13 @@ class Trainer:
         mix = level[:, None, None, None]
         xt = (1 - mix) * x1 + mix * noise
         rows, columns = x1.shape[2] // 2, x1.shape[3] // 2
-        labels, in_text = bucket.labels(items, rows, columns)
+        labels = bucket.labels(items, rows, columns)
         with autocast(device):
             text = self.transformer.embed_text(self.encoder(ids), lengths)
             velocity, tapped = self.transformer(xt, 1 - level, text, stretch, c["aux_layer"])
             aux = self.heads.loss(tapped, labels)
         error = (velocity.float() - (x1 - noise)).pow(2).mean(1)
-        weight = 1 + c["text_weight"] * in_text.view(-1, rows, 1, columns, 1)
+        weight = bucket.weights(items, rows, columns, c["text_weight"], c["shape_weight"])
         flow = (error.view(-1, rows, 2, columns, 2) * weight).sum() / (4 * weight.sum())
         (flow + c["aux"] * aux).backward()
         self.optimizer.step()

@@ -22,7 +22,7 @@ NEEDS = {
     "distill": ["flow_native"], "export": ["export_base", "distill"], "evaluate": ["flow_native"], "ablation": ["distill"],
 }
 # Seconds that the stages without a budget of their own take, for the plan up to a deadline.
-ESTIMATES = {"tokenizer": 5, "data": 15, "vae": 6, "export_base": 2, "distill": 12, "export": 2, "evaluate": 90}
+ESTIMATES = {"tokenizer": 5, "data": 15, "vae": 6, "export_base": 2, "distill": 12, "export": 2, "evaluate": 96}
 MARGIN = 15
 
 
@@ -146,7 +146,7 @@ class Run:
         return distill.Distiller(self.config, self.pool(), base, seed, self.compiled, **changes)
 
     def distill(self, seed: int) -> None:
-        """Keeps the weights after both phases, or those after the first where they are better on captions of another seed."""
+        """nano is the weights after both phases, or those after the first where DMD has cost more than `tolerance` on captions of another seed."""
         c = self.config["distill"]
         seconds = self.seconds("distill")
         self.cached_latents = None
@@ -155,7 +155,8 @@ class Run:
         store.save_state(self.out / "distill.kept.pt", kept)  # whatever becomes of the choice
         validation = evaluate.Validation(self.config, self.out, self.device, worker.encoder)
         scores = {name: validation.score(state) for name, state in kept.items()}
-        chosen = max(scores, key=lambda name: (scores[name]["score"], name == "last"))
+        loss = scores["guided"]["score"] - scores["last"]["score"] if "guided" in scores else 0.0
+        chosen = "guided" if loss > c["tolerance"] else "last"
         store.write_json(self.out / "result" / "distill.json", {"chosen": chosen, "scores": scores})
         print(f"[distill] chosen: {chosen}, of {({name: round(s['score'], 4) for name, s in scores.items()})}", flush=True)
         store.save_state(self.out / RESULTS["distill"], {"last": kept[chosen], "guided": kept.get("guided", kept["last"]), "end": kept["last"]})

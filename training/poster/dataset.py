@@ -19,7 +19,7 @@ from .vocabulary import BUCKETS, MAX_SHAPES, SHARES
 TOKENIZER = Path(__file__).parents[2] / "models" / "nano" / "tokenizer"
 MAX_TOKENS = 96
 LANGUAGES = ("en", "zh")                 # caption variants of each scene
-CHUNK, SURPLUS = 2000, 1.04              # scenes a task; what is made more than asked for, to make up for duplicates
+CHUNK, SURPLUS = 1000, 1.04              # scenes a task; what is made more than asked for, to make up for duplicates
 
 
 @dataclass

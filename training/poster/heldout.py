@@ -17,7 +17,8 @@ from .vocabulary import BUCKETS
 COUNT, SEED = 500, 2511
 FILE = Path(__file__).parents[1] / "heldout.jsonl"
 SIZED, SIZED_FILE = 20, Path(__file__).parents[1] / "heldout-sizes.jsonl"
-UNSEEN = [(320, 256), (448, 320), (288, 416)]   # canvases that the training has not seen
+UNSEEN = [(288, 416), (336, 240), (464, 400), (208, 272), (352, 352)]   # canvases that the training has not seen
+SIZES = [*BUCKETS[1:12], *UNSEEN]
 
 
 def items(count: int = COUNT, seed: int = SEED, width: int = 256, height: int = 256, tokenizer: str | Path = TOKENIZER) -> list[dict]:
@@ -46,7 +47,7 @@ def write(path: str | Path = FILE, rows: list[dict] | None = None) -> None:
 
 def sized() -> list[dict]:
     """The captions of the other canvases."""
-    return [row for w, h in (*BUCKETS[1:], *UNSEEN) for row in items(SIZED, width=w, height=h)]
+    return [row for w, h in SIZES for row in items(SIZED, width=w, height=h)]
 
 
 if __name__ == "__main__":

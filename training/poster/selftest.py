@@ -28,7 +28,8 @@ def determinism() -> None:
     for x, y, z in zip(a, b, c):
         assert all(np.array_equal(x.packed[k], y.packed[k]) for k in x.packed) and np.array_equal(x.tokens, y.tokens) and np.array_equal(x.stated, y.stated)
         assert not np.array_equal(x.tokens[:100], z.tokens[:100])
-    assert [len(x) for x in a] == [4440, 240, 240, 210, 210, 120, 180, 180, 90, 90]
+    counts = [len(x) for x in a]
+    assert len(counts) == len(set(BUCKETS)) == 41 and sum(counts) == 6000 and abs(counts[0] - 3720) < 20 and 30 < min(counts) and max(counts[1:]) < 100, counts
     u = uniform(torch.arange(100000))
     assert abs(u.mean()) < 0.005 and abs(u.std() - 3 ** -0.5) < 0.005 and u.abs().max() <= 1
     assert abs(np.corrcoef(u[:, 0], u[:, 1])[0, 1]) < 0.02 and abs(np.corrcoef(u[:-1, 0], u[1:, 0])[0, 1]) < 0.02
@@ -79,7 +80,7 @@ def tokenizer() -> None:
     rng, lengths = random.Random(6), []
     for width, height in BUCKETS:
         generator = Generator(6, width, height)
-        for _ in range(4000):
+        for _ in range(4000 if (width, height) == BUCKETS[0] else 400):
             scene = generator.scene()
             for language in ("en", "zh"):
                 caption = describe(scene, language, rng)
@@ -142,7 +143,7 @@ def truth(device: str, count: int) -> None:
         right = check.summary(check.check(images, packed, stated))
         print(f"  truth {width}x{height}: {check.rates(right)}")
         assert all(r == j for r, j in right.values()), right
-        if width == height:
+        if (width, height) == BUCKETS[0]:
             _wrong(images, packed, stated, seed)
 
 

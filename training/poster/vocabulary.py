@@ -41,9 +41,17 @@ JITTER_RADIUS = 0.05              # relative
 JITTER_PHASE = 0.10               # of a stripe period
 JITTER_COLOR = 5.0                # levels of 255, each channel of each colour
 
-# Width and height of the training's canvases and their shares of the scenes; the first is the native one.
-BUCKETS = [(256, 256), (320, 192), (192, 320), (384, 256), (256, 384), (192, 192), (384, 384), (512, 512), (512, 256), (256, 512)]
-SHARES = (0.74, 0.04, 0.04, 0.035, 0.035, 0.02, 0.03, 0.03, 0.015, 0.015)
+# Width and height of the training's canvases; the first is the native one. With ten of them the networks learnt those ten by heart, so there
+# are as many as the training's time allows: common ones, and 21 in which every width and every height from 192 to 512 occurs once.
+BUCKETS = [
+    (256, 256), (320, 192), (192, 320), (384, 256), (256, 384), (192, 192), (384, 384), (512, 512), (512, 256), (256, 512), (320, 256), (448, 320),
+    (256, 320), (320, 448), (448, 448), (320, 320), (384, 512), (512, 384), (448, 256), (256, 448),
+    (192, 368), (208, 384), (224, 192), (240, 320), (256, 480), (272, 208), (288, 512), (304, 336), (320, 496), (336, 432), (352, 256),
+    (368, 448), (384, 464), (400, 288), (416, 224), (432, 304), (448, 352), (464, 240), (480, 400), (496, 272), (512, 416),
+]
+NATIVE_SHARE = 0.62               # of the scenes; the others share the rest, large canvases less of it
+_WEIGHTS = [(w * h) ** -0.5 for w, h in BUCKETS[1:]]
+SHARES = (NATIVE_SHARE, *((1 - NATIVE_SHARE) * weight / sum(_WEIGHTS) for weight in _WEIGHTS))
 
 
 def pitch(text: str) -> float:
