@@ -1,5 +1,5 @@
-"""Packs the results of a run for transport: python training/pack.py OUT DEST. results.tar.gz (logs, tables, contact sheets) and
-models.tar.gz.00, .01, ... of at most --part MiB each; put together again with: cat models.tar.gz.* | tar xz. With --resume also what an
+"""Packs the results of a run for transport: python training/pack.py OUT DEST. results.tar.gz.00, .01, ... (logs, tables,
+contact sheets) and models.tar.gz.00, ... of at most --part MiB each; put together again with: cat models.tar.gz.* | tar xz. With --resume also what an
 unfinished run needs to go on elsewhere (restore.py reads it): the VAE, and the networks of the last flow stage in bfloat16. With --cache also the
 compiled kernels, as cache.tar.gz.00, ..., for a later run's TORCHINDUCTOR_CACHE_DIR."""
 
@@ -50,9 +50,7 @@ def main() -> int:
     a = parser.parse_args()
     a.dest.mkdir(parents=True, exist_ok=True)
     part = int(a.part * 2**20)
-    results = archive(a.out, ["result", "log", "vae.json", "latents.json"], 6)
-    (a.dest / "results.tar.gz").write_bytes(results)
-    print("results.tar.gz", len(results))
+    split(archive(a.out, ["result", "log", "vae.json", "latents.json"], 6), a.dest, "results.tar.gz", part)
     split(archive(a.out, ["models"]), a.dest, "models.tar.gz", part)
     if a.resume:
         split(archive(a.out, ["tokenizer", "vae.safetensors", "vae.json", *networks(a.out)]), a.dest, "resume.tar.gz", part)
