@@ -31,10 +31,11 @@ class Plan:
     text: int
     background: int
     relation: int          # the relation that is put into words, or 0
+    loose: bool = False    # things without their places, also as a list behind the background
 
 
-def plan(scene: Scene, rng: random.Random, full: bool) -> Plan:
-    """Chooses what to state; `full` leaves less out (for captions that are judged)."""
+def plan(scene: Scene, rng: random.Random, full: bool, loose: bool = False) -> Plan:
+    """Chooses what to state; `full` leaves less out (for captions that are judged), `loose` all places of free shapes."""
     r = rng.random
     said = scene.relation if scene.relation in (INSIDE, SAME) or (scene.relation and r() < 0.92) else 0
     generous = r() < 0.25 or full
@@ -57,7 +58,7 @@ def plan(scene: Scene, rng: random.Random, full: bool) -> Plan:
             bits |= shapes[s.inside] & PLACE
         else:
             chance = 0.40 if s.place == 4 and len(scene.shapes) == 1 else 0.74
-            if r() < (max(chance, 0.8) if full else chance):
+            if not loose and r() < (max(chance, 0.8) if full else chance):
                 bits |= PLACE
         shapes.append(bits)
     text = 0
@@ -68,7 +69,7 @@ def plan(scene: Scene, rng: random.Random, full: bool) -> Plan:
         background = B_STATED
         if scene.background and (full or r() < 0.75):
             background |= B_DIRECTION
-    return Plan(shapes, text, background, said)
+    return Plan(shapes, text, background, said, loose)
 
 
 def is_latin(string: str) -> bool:
@@ -76,13 +77,13 @@ def is_latin(string: str) -> bool:
     return all(c in LATIN for c in string)
 
 
-def describe(scene: Scene, language: str, rng: random.Random, full: bool = False) -> Caption:
-    """A caption of the scene in a language ("en" or "zh")."""
+def describe(scene: Scene, language: str, rng: random.Random, full: bool = False, loose: bool = False) -> Caption:
+    """A caption of the scene in a language ("en" or "zh"); `full` and `loose` as in plan()."""
     from . import caption_en, caption_zh
 
     writer = caption_en if language == "en" else caption_zh
     if not full and rng.random() < SHORT_SHARE:
         text, shapes, bits, background = writer.short(scene, rng)
         return Caption(text, language, shapes, bits, background)
-    p = plan(scene, rng, full)
+    p = plan(scene, rng, full, loose)
     return Caption(writer.write(scene, p, rng), language, tuple(p.shapes), p.text, p.background)

@@ -152,11 +152,11 @@ def _countless(phrase: str) -> bool:
     return phrase.endswith("stripes") or "stripes in" in phrase and "background" not in phrase and "backdrop" not in phrase or "stripes of" in phrase
 
 
-def _on(rng: random.Random, phrase: str) -> str:
-    """Background as a prepositional phrase."""
+def _on(rng: random.Random, phrase: str, brief: float = 0.08) -> str:
+    """Background as a prepositional phrase; a plain one by its colour alone for a share `brief`."""
     if phrase.startswith(("background", "backdrop")) or not _countless(phrase) or "background" in phrase:
         u = rng.random()
-        if u < 0.08 and phrase.endswith((" background", " backdrop")) and phrase.count(" ") == 1:
+        if u < brief and phrase.endswith((" background", " backdrop")) and phrase.count(" ") == 1:
             return "on " + phrase.split(" ")[0]
         return _pick(rng, ("on", "on", "on", "on", "against", "over", "with")) + " " + (a(phrase) if rng.random() < 0.93 else phrase)
     return _pick(rng, ("on", "over", "with", "against")) + " " + phrase
@@ -313,6 +313,9 @@ def write(scene: Scene, p: Plan, rng: random.Random) -> str:
     if len(scene.shapes) > 1 and scene.relation == 0 and r() < 0.08:
         items = [f"{_pick(rng, COUNTS[len(scene.shapes)])}: {', '.join(items[:-1])} and {items[-1]}"]
     text = _said(rng, _text(rng, scene, p.text, bare=False)) if p.text else ""
+    if p.loose and len(items) > 1 and r() < 0.3:                    # a list behind the background
+        ground = " " + _on(rng, _background(rng, scene, p.background), 0.5) if stated else ""
+        return _finish(rng, f"{_pick(rng, COUNTS[len(scene.shapes)])}{ground}: {_join(rng, items)}{', ' + text if text else ''}", 0.4)
     prefix = _pick(rng, PREFIXES) + " " if r() < 0.4 else ""
     body = _join(rng, items) if items else ""
     if stated and r() < 0.28:                                       # background first

@@ -207,6 +207,12 @@ def write(scene: Scene, p: Plan, rng: random.Random) -> str:
     """The caption for a plan."""
     r = rng.random
     things = _things(rng, scene, p)
+    if p.loose and len(things) > 1 and r() < 0.3:                   # a list behind the background
+        ground = _background(rng, scene, p.background) if p.background & B_STATED else ""
+        if ground:
+            ground += _pick(rng, ("，", "上有") if ground.endswith(("背景", "底")) and "是" not in ground else ("，", "，有"))
+        listed = _pick(rng, ("两个图形：",) if len(scene.shapes) == 2 else ("三个图形：",)) + "、".join(things[:-1]) + _pick(rng, ("、", "和")) + things[-1]
+        return ground + listed + ("，" + _text(rng, scene, p.text) if p.text else "")
     comma = _pick(rng, ("，", "，", "，", "，", ",", ", ", "；", "。", " "))
     if len(things) > 1:
         if r() < 0.3 and all("，" not in t and "在" not in t for t in things):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from . import caption_en, caption_zh, check, heldout
-from .caption import B_STATED, COLOR, KIND, SIZE, T_COLOR, T_STRING, describe
+from .caption import B_STATED, COLOR, KIND, PLACE, SIZE, T_COLOR, T_STRING, describe
 from .dataset import Bucket, build
 from .heldout_rule import TRIPLES, text_held_out
 from .render import render, uniform
@@ -95,12 +95,13 @@ def tokenizer() -> None:
 def wording() -> None:
     """A caption names the colours, kinds and sizes it states and no others."""
     rng = random.Random(7)
-    for full in (False, True):
+    for full, loose in ((False, False), (True, False), (False, True)):
         generator = Generator(7, 256, 256)
         for _ in range(4000):
             scene = generator.scene()
             for language, names in (("en", caption_en), ("zh", caption_zh)):
-                c = describe(scene, language, rng, full)
+                c = describe(scene, language, rng, full, loose)
+                assert not loose or scene.relation or not any(bits & PLACE for bits in c.shapes), c.caption
                 _consistent(scene, c, names, language)
 
 
