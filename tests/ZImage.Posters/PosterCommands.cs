@@ -150,6 +150,7 @@ internal static class PosterCommands
     {
         Report report = new(verdicts);
         report.WriteTable(Console.Out);
+        report.WriteSizes(Console.Out);
         if (json is not null)
         {
             File.WriteAllText(json, report.ToJson());

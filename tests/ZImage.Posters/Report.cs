@@ -52,6 +52,25 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
         output.WriteLine($"{"captions",-12}{whole}");
     }
 
+    /// <summary>A Markdown table with a row for each size of picture, in the order of their first captions; nothing where there is one size only.</summary>
+    public void WriteSizes(TextWriter output)
+    {
+        IGrouping<(int Width, int Height), Verdict>[] sizes = [.. verdicts.GroupBy(verdict => (verdict.Scene.Width, verdict.Scene.Height))];
+        if (sizes.Length < 2)
+        {
+            return;
+        }
+
+        output.WriteLine($"| |{string.Concat(s_rows.Select(row => $" {row.Name} |"))} {NothingElse} |");
+        output.WriteLine($"| --- |{string.Concat(Enumerable.Repeat(" ---: |", s_rows.Length + 1))}");
+        foreach (IGrouping<(int Width, int Height), Verdict> size in sizes)
+        {
+            Report report = new([.. size]);
+            IEnumerable<double> percents = s_rows.Select(row => report.Percent(row.Attribute)).Append(report.PercentAsAsked);
+            output.WriteLine($"| {size.Key.Width}x{size.Key.Height} |{Cells(percents)}");
+        }
+    }
+
     /// <summary>One JSON object: totals, and for each caption what is wrong.</summary>
     /// <param name="faults">Whether the faults are in it, or the totals alone.</param>
     public string ToJson(bool faults = true)
@@ -102,10 +121,12 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
             IEnumerable<double> percents = s_rows.Select(row => row.Name).Append(NothingElse)
                 .Select(name => root.GetProperty("totals").GetProperty(name).GetProperty("percent").GetDouble())
                 .Append(100.0 * root.GetProperty("captions_right").GetInt32() / all);
-            string cells = string.Concat(percents.Select(percent => string.Create(CultureInfo.InvariantCulture, $" {percent:F1} |")));
-            output.WriteLine($"| {Path.GetFileNameWithoutExtension(file)} | {all} |{cells}");
+            output.WriteLine($"| {Path.GetFileNameWithoutExtension(file)} | {all} |{Cells(percents)}");
         }
     }
+
+    private static string Cells(IEnumerable<double> percents) =>
+        string.Concat(percents.Select(percent => string.Create(CultureInfo.InvariantCulture, $" {percent:F1} |")));
 
     /// <summary>In how many pictures there is nothing besides what was asked for, of how many where that can be told.</summary>
     private static (int Right, int All) AsAsked(IReadOnlyList<Verdict> of) => (of.Count(v => v.Unasked is { Count: 0 }), of.Count(v => v.Unasked is not null));
