@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -16,10 +17,10 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
     private const string NothingElse = "nothing else";
 
     /// <summary>The share of a kind of thing that is right, in percent; 100 where nothing of the kind is stated.</summary>
-    public double Percent(Attribute attribute) => Share(verdicts, attribute);
+    public double Percent(Attribute attribute) => Share(Sum(verdicts, attribute));
 
     /// <summary>The share of pictures with nothing in them that was not asked for, in percent of those where that can be told.</summary>
-    public double PercentAsAsked => AsAsked(verdicts) is (int right, int all) && all > 0 ? 100.0 * right / all : 100;
+    public double PercentAsAsked => Share(AsAsked(verdicts));
 
     /// <summary>What a caption's line says: counts, and everything that is wrong.</summary>
     public static string Line(int number, Verdict verdict)
@@ -44,6 +45,19 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
         foreach ((Attribute attribute, string name) in s_rows)
         {
             output.WriteLine($"{name,-12}{string.Concat(columns.Select(column => $"{Cell(column.Of, attribute),20}"))}");
+            if (attribute == Attribute.Character)
+            {
+                WriteScript("  A-Z, 0-9", isAscii: true);
+                WriteScript("  Chinese", isAscii: false);
+            }
+        }
+
+        void WriteScript(string name, bool isAscii)
+        {
+            IEnumerable<Finding> Of(IReadOnlyList<Verdict> of) =>
+                of.SelectMany(v => v.Findings).Where(f => f.Attribute == Attribute.Character && Ascii.IsValid(f.Expected) == isAscii);
+            string cells = string.Concat(columns.Select(column => $"{Cell(Of(column.Of).Count(f => f.IsRight), Of(column.Of).Count()),20}"));
+            output.WriteLine($"{name,-12}{cells}");
         }
 
         string only = string.Concat(columns.Select(column => $"{(AsAsked(column.Of) is var (right, of) ? Cell(right, of) : ""),20}"));
@@ -105,7 +119,7 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
             writer.WriteEndObject();
         }
 
-        return System.Text.Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
+        return Encoding.UTF8.GetString(stream.GetBuffer(), 0, (int)stream.Length);
     }
 
     /// <summary>Summaries that <see cref="ToJson"/> wrote as a Markdown table, a row a file.</summary>
@@ -136,7 +150,7 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
         writer.WriteStartObject(name);
         writer.WriteNumber("right", right);
         writer.WriteNumber("all", all);
-        writer.WriteNumber("percent", all == 0 ? 100 : Math.Round(100.0 * right / all, 2));
+        writer.WriteNumber("percent", Math.Round(Share((right, all)), 2));
         writer.WriteEndObject();
     }
 
@@ -178,8 +192,7 @@ internal sealed class Report(IReadOnlyList<Verdict> verdicts)
         return (counts.Sum(count => count.Right), counts.Sum(count => count.All));
     }
 
-    private static double Share(IReadOnlyList<Verdict> of, Attribute attribute) =>
-        Sum(of, attribute) is (int right, int all) && all > 0 ? 100.0 * right / all : 100;
+    private static double Share((int Right, int All) count) => count.All > 0 ? 100.0 * count.Right / count.All : 100;
 
     private static string Cell(IReadOnlyList<Verdict> of, Attribute attribute) => Sum(of, attribute) is var (right, all) ? Cell(right, all) : "";
 

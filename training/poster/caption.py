@@ -77,13 +77,16 @@ def is_latin(string: str) -> bool:
     return all(c in LATIN for c in string)
 
 
-def describe(scene: Scene, language: str, rng: random.Random, full: bool = False, loose: bool = False) -> Caption:
-    """A caption of the scene in a language ("en" or "zh"); `full` and `loose` as in plan()."""
+def describe(scene: Scene, language: str, rng: random.Random, full: bool = False, loose: bool = False, alone: float = 0.0) -> Caption:
+    """A caption of the scene in a language ("en" or "zh"); `full` and `loose` as in plan(). A short caption names one thing; of those that name
+    a shape in a scene with more in it, a share `alone` is made a whole caption, so that "a red star" means a star alone."""
     from . import caption_en, caption_zh
 
     writer = caption_en if language == "en" else caption_zh
     if not full and rng.random() < SHORT_SHARE:
         text, shapes, bits, background = writer.short(scene, rng)
-        return Caption(text, language, shapes, bits, background)
+        more = any(shapes) and (len(scene.shapes) > 1 or scene.text is not None)
+        if not (alone and more and rng.random() < alone):
+            return Caption(text, language, shapes, bits, background)
     p = plan(scene, rng, full, loose)
     return Caption(writer.write(scene, p, rng), language, tuple(p.shapes), p.text, p.background)

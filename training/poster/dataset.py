@@ -20,6 +20,7 @@ TOKENIZER = Path(__file__).parents[2] / "models" / "nano" / "tokenizer"
 MAX_TOKENS = 96
 LANGUAGES = ("en", "zh")                 # caption variants of each scene
 LOOSE_SHARE = 0.2                        # of the captions that name no places of free shapes: the networks are to choose one, not all
+ALONE = 0.85                             # see caption.describe
 CHUNK, SURPLUS = 1000, 1.04              # scenes a task; what is made more than asked for, to make up for duplicates
 
 
@@ -91,7 +92,7 @@ def _chunk(task: tuple[int, int, int, int]) -> tuple:
         signatures.append(key)
         for language in LANGUAGES:
             while True:
-                c = describe(scene, language, rng, loose=rng.random() < LOOSE_SHARE)
+                c = describe(scene, language, rng, loose=rng.random() < LOOSE_SHARE, alone=ALONE)
                 ids = encoder.encode_chat(c.caption)
                 if len(ids) <= MAX_TOKENS:
                     break

@@ -24,7 +24,7 @@ public sealed class PosterCheckTests
                 Verdict verdict = PosterCheck.Judge(PosterCases.Scenes[i], PosterCases.Picture(i));
                 Assert.That(verdict.Findings, Is.Not.Empty);
                 Assert.That(Wrong(verdict), Is.Empty, Report.Line(i + 1, verdict));
-                Assert.That(verdict.Unasked ?? [], Is.Empty, Report.Line(i + 1, verdict));
+                Assert.That(verdict.Unasked, Is.Empty, Report.Line(i + 1, verdict));
             }
         }
     }
