@@ -22,9 +22,12 @@ class Bucket:
         self.has_text = chars[:, 0] >= 0
 
     def batch(self, size: int) -> int:
-        """Items that are as much work as `size` of the native canvas. A multiple of 8 but not of 32, as numbers of tokens are: the compiler
-        takes equal numbers for the same thing."""
-        count = max(1, round(size * 256 * 256 / (self.width * self.height) / 8)) * 8 if size >= 64 else size
+        """Items that are as much work as `size` of the native canvas. From 64 on a multiple of 8 but not of 32, as numbers of tokens are: the
+        compiler takes equal numbers for the same thing."""
+        share = size * 256 * 256 / (self.width * self.height)
+        if size < 64:
+            return max(1, round(share))
+        count = max(1, round(share / 8)) * 8
         return count + 8 if count % 32 == 0 else count
 
     def keep(self, count: int) -> None:
@@ -84,11 +87,13 @@ class Bucket:
         near = (x[None, None, None] - sx) ** 2 + (y[None, None, :, None] - sy) ** 2 < (reach * r) ** 2
         return near & (self.packed["shape_kind"][index] >= 0)[..., None, None]
 
-    def weights(self, index: torch.Tensor, rows: int, columns: int, text: float, shape: float) -> torch.Tensor:
-        """(batch, rows, 1, columns, 1): what errors in each image token count: 1, and more in the line of text and about shapes with their edges."""
-        in_text = self.text_mask(index, rows, columns, 0.5 / rows)
-        about = self.near_shapes(index, rows, columns, 1.3).any(1).float()
-        return (1 + text * in_text + shape * about)[:, :, None, :, None]
+    def mean_error(self, error: torch.Tensor, index: torch.Tensor, text: float, shape: float) -> torch.Tensor:
+        """Mean of the squared errors (batch, h, w) of latents. An image token (2 by 2 of them) counts 1, more by `text` in the line of text,
+        and by `shape` about shapes with their edges."""
+        rows, columns = error.shape[1] // 2, error.shape[2] // 2
+        weight = 1 + text * self.text_mask(index, rows, columns, 0.5 / rows)
+        weight = (weight + shape * self.near_shapes(index, rows, columns, 1.3).any(1).float())[:, :, None, :, None]
+        return (error.view(-1, rows, 2, columns, 2) * weight).sum() / (4 * weight.sum())
 
     def labels(self, index: torch.Tensor, rows: int, columns: int) -> list[torch.Tensor]:
         """Per image token: glyph, shape kind and shape colour (0: none)."""

@@ -19,11 +19,11 @@ def tokenizer(out: pathlib.Path) -> None:
     bpe.save(bpe.train(), out / "tokenizer")
 
 
-def scenes(config: dict, out: pathlib.Path, seed: int) -> None:
+def scenes(config: dict, out: pathlib.Path, seed: int, shares: tuple = SHARES) -> None:
     """Writes data.pt: one entry per canvas size with packed scenes, token ids and lengths, and the empty caption's ids."""
     c = config["data"]
     encoder = bpe.Encoder(out / "tokenizer")
-    shares = [share / sum(SHARES[: c["canvases"]]) for share in SHARES[: c["canvases"]]]
+    shares = [share / sum(shares[: c["canvases"]]) for share in shares[: c["canvases"]]]
     built = dataset.build(c["scenes"], seed, tuple(shares), c["processes"] or None, out / "tokenizer")
     buckets = []
     for bucket in built:

@@ -146,6 +146,22 @@ class Distiller:
             x = x + (levels[:, i] - levels[:, i + 1])[:, None, None, None] * v
         return (x - start) / (levels[:, 0] - levels[:, -1])[:, None, None, None]
 
+    def text(self, r: Rollout, items: torch.Tensor, pick: torch.Tensor) -> torch.Tensor:
+        """The rollout's captions, through the text branch."""
+        ids, lengths = r.bucket.caption(items, pick, None, r.length)
+        with torch.no_grad(), autocast(self.device):
+            return self.teacher.embed_text(self.encoder(ids), lengths)
+
+    @torch.no_grad()
+    def settle(self) -> None:
+        """Takes every item from its noise to the step at which it starts, by the student as it is. Otherwise the first round of each rollout,
+        hundreds of steps with many canvases, would train on noise where half-drawn pictures belong."""
+        for r in self.rollouts:
+            text = self.text(r, r.items, r.pick)
+            for i in range(self.c["evaluations"] - 1):
+                v = self.velocity(self.student, r.x, self.levels[i].expand(len(r.x)), text)
+                r.x = torch.where((r.index > i)[:, None, None, None], r.x + (self.levels[i] - self.levels[i + 1]) * v, r.x)
+
     def fake_update(self, x: torch.Tensor, text: torch.Tensor, inputs: dict) -> torch.Tensor:
         """Flow matching of the fake network on the generator's pictures."""
         xt = self.mixed(x, inputs["level_fake"], inputs["noise_fake"])
@@ -161,18 +177,14 @@ class Distiller:
         self.fake_optimizer.clear()
         index = inputs["index"]
         level, following = self.levels[index], self.levels[index + 1]
-        with torch.no_grad(), autocast(self.device):
-            ids, lengths = r.bucket.caption(inputs["items"], inputs["pick"], None, r.length)
-            text = self.teacher.embed_text(self.encoder(ids), lengths)
+        text = self.text(r, inputs["items"], inputs["pick"])
         with torch.set_grad_enabled(kind != "fake"):
             v = self.velocity(self.student, inputs["x"], level, text)
             x = inputs["x"] + level[:, None, None, None] * v
         values, picture = {}, x.detach()
         if kind in ("guided", "follow"):
             error = (v - self.guided(inputs["x"], index, text)).pow(2).mean(1)
-            rows, columns = x.shape[2] // 2, x.shape[3] // 2
-            weight = r.bucket.weights(inputs["items"], rows, columns, self.c["text_weight"], self.c["shape_weight"])
-            loss = (error.view(-1, rows, 2, columns, 2) * weight).sum() / (4 * weight.sum())
+            loss = r.bucket.mean_error(error, inputs["items"], self.c["text_weight"], self.c["shape_weight"])
             values["guided"] = loss.detach()
         elif kind == "dmd":
             move, values = self.direction(picture, level, text, inputs)
@@ -229,6 +241,7 @@ class Distiller:
         return kept
 
     def _run(self, log, steps: int, seconds: float) -> dict:
+        self.settle()
         clock, kept, good, first_dmd = Clock(steps, seconds), {}, self.average.state(), None
         recent: dict = {}
         while (progress := clock.progress()) < 1:

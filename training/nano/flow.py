@@ -109,15 +109,13 @@ class Trainer:
         x1 = latents[items].float()
         mix = level[:, None, None, None]
         xt = (1 - mix) * x1 + mix * noise
-        rows, columns = x1.shape[2] // 2, x1.shape[3] // 2
-        labels = bucket.labels(items, rows, columns)
+        labels = bucket.labels(items, x1.shape[2] // 2, x1.shape[3] // 2)
         with autocast(device):
             text = self.transformer.embed_text(self.encoder(ids), lengths)
             velocity, tapped = self.transformer(xt, 1 - level, text, stretch, c["aux_layer"])
             aux = self.heads.loss(tapped, labels)
         error = (velocity.float() - (x1 - noise)).pow(2).mean(1)
-        weight = bucket.weights(items, rows, columns, c["text_weight"], c["shape_weight"])
-        flow = (error.view(-1, rows, 2, columns, 2) * weight).sum() / (4 * weight.sum())
+        flow = bucket.mean_error(error, items, c["text_weight"], c["shape_weight"])
         (flow + c["aux"] * aux).backward()
         self.optimizer.step()
         return {"loss": flow.detach(), "plain": error.detach().mean(), "aux": aux.detach()}

@@ -55,14 +55,15 @@ def is_matrix(name: str, parameter: torch.Tensor) -> bool:
 
 
 class Optimizer:
-    """Both optimisers over several modules; `lr(scale)` sets the schedule's factor, `step()` updates and clears."""
+    """Both optimisers over several modules, or over the parameters named in `only`; `lr(scale)` sets the schedule's factor, `step()` updates
+    and clears."""
 
     def __init__(self, modules: dict[str, torch.nn.Module], muon_lr: float, adam_lr: float, embed_lr: float | None = None,
-                 momentum: float = 0.95, betas: tuple = (0.9, 0.98), skip: tuple = ()):
+                 momentum: float = 0.95, betas: tuple = (0.9, 0.98), only: set[str] | None = None):
         matrices, embeddings, others = [], [], []
         for module in modules.values():
             for name, parameter in module.named_parameters():
-                if not parameter.requires_grad or any(part in name for part in skip):
+                if not parameter.requires_grad or only is not None and name not in only:
                     continue
                 if is_matrix(name, parameter):
                     matrices.append(parameter)
