@@ -41,7 +41,6 @@ internal sealed class ModelFolder
             : IsTurboName(Name) || IsTurboName(index.NameOrPath) || Scheduler.Shift == 3.0;
         DefaultSteps = index.Steps ?? (IsTurbo ? 8 : 28);
         DefaultGuidance = index.Guidance ?? (IsTurbo ? 0 : 4);
-        TrainedSizes = index.TrainedSizes;
         CheckParts();
     }
 
@@ -103,14 +102,8 @@ internal sealed class ModelFolder
     /// <summary>Guidance where the request does not say: what model_index.json says; else 0 (off) for Turbo and 4 for others.</summary>
     public float DefaultGuidance { get; }
 
-    /// <summary>The least and the largest width and height of the training's pictures, in pixels; null where model_index.json does not say.</summary>
-    public (int Least, int Largest)? TrainedSizes { get; }
-
     /// <summary>What to say of a picture's size that the training had none of; null where there is nothing to say.</summary>
-    public string? WarningOf(int width, int height) =>
-        TrainedSizes is var (least, largest) && (Math.Min(width, height) < least || Math.Max(width, height) > largest)
-            ? string.Create(CultureInfo.InvariantCulture, $"{Name} was trained on pictures of {least} to {largest} pixels a side; at {width}x{height} it draws little of what the prompt says")
-            : null;
+    public string? WarningOf(int width, int height) => index?.TrainedSizes?.WarningOf(Name, width, height);
 
     /// <summary>Reads and checks the configs of the checkpoint at <paramref name="path"/>. Weights are not opened yet.</summary>
     /// <param name="path">The folder, or <c>synthetic:SHAPE:K</c> (see <see cref="SyntheticCheckpoint"/>).</param>

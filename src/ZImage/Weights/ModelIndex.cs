@@ -3,16 +3,15 @@ namespace ZImage.Weights;
 /// <summary>
 /// model_index.json: the pipeline's class and name, as diffusers writes them, and a section of our own, <c>_zimage</c>, which diffusers skips as
 /// it does every key that begins with an underscore:
-/// <code>"_zimage": { "shared_parts": "nano", "steps": 28, "guidance": 4.0, "trained_sizes": [192, 512] }</code>
+/// <code>"_zimage": { "shared_parts": "nano", "steps": 28, "guidance": 4.0, "trained_sizes": [192, 512], "only_sizes": ["256x256", "384x256"] }</code>
 /// <c>shared_parts</c> names the folder beside this one that has the parts this one lacks; <c>steps</c> and <c>guidance</c> are the defaults of
-/// requests; <c>trained_sizes</c> is the least and the largest width and height of the training's pictures. Every key may be absent.
+/// requests; <c>trained_sizes</c> and <c>only_sizes</c> are told of at <see cref="TrainedSizes"/>. Every key may be absent.
 /// </summary>
 internal sealed class ModelIndex
 {
     private const string FileName = "model_index.json";
     private const int MaxSteps = 1000;
     private const double MaxGuidance = 100;
-    private const int MaxSize = 65536;
 
     private ModelIndex(string folder, ConfigReader? file)
     {
@@ -27,7 +26,7 @@ internal sealed class ModelIndex
         {
             Steps = own.OptionalInt32("steps", 1, MaxSteps);
             Guidance = (float?)own.OptionalNumber("guidance", 0, MaxGuidance);
-            TrainedSizes = ReadSizes(own);
+            TrainedSizes = TrainedSizes.Read(own);
             SharedParts = own.OptionalString("shared_parts") is { } beside ? Beside(folder, beside, own) : null;
         }
     }
@@ -44,8 +43,8 @@ internal sealed class ModelIndex
     /// <summary>Guidance where a request does not say; null where the file does not say either.</summary>
     public float? Guidance { get; }
 
-    /// <summary>The least and the largest width and height of the training's pictures, in pixels; null where the file does not say.</summary>
-    public (int Least, int Largest)? TrainedSizes { get; }
+    /// <summary>The sizes of the training's pictures; null without a section of our own.</summary>
+    public TrainedSizes? TrainedSizes { get; }
 
     /// <summary>Full path of the folder with the parts that this one lacks; null where it has all of its own.</summary>
     public string? SharedParts { get; }
@@ -65,17 +64,6 @@ internal sealed class ModelIndex
     {
         string own = Path.Combine(folder, part);
         return SharedParts is null || Directory.Exists(own) ? own : Path.Combine(SharedParts, part);
-    }
-
-    private static (int Least, int Largest)? ReadSizes(ConfigReader own)
-    {
-        const string Key = "trained_sizes";
-        return own.Int32List(Key, [], 1, MaxSize, 2) switch
-        {
-            [] => null,
-            [int least, int largest] when least <= largest => (least, largest),
-            _ => throw own.Error(Key, "is not the least and the largest size, such as [192, 512]"),
-        };
     }
 
     /// <summary>A downloaded checkpoint must not reach into the file system: only a plain name is taken, of a folder beside the checkpoint.</summary>

@@ -48,6 +48,24 @@ public sealed class ModelIndexTests
         Assert.That(result.Warnings.Except(pipeline.Warnings), isWarned ? Has.One.Contains($"at {width}x{height}").And.One.Contains("32 to 48 pixels") : Is.Empty);
     }
 
+    [TestCase(32, 48, null)]
+    [TestCase(96, 64, null)]
+    [TestCase(48, 32, "32x48")]
+    [TestCase(96, 80, "96x64")]
+    [TestCase(16, 16, "32 to 96 pixels", 32)]
+    [TestCase(16, 16, "32x48")]
+    public void Size_between_those_that_were_learnt_is_warned_of_with_the_nearest(int width, int height, string? said, int least = 16)
+    {
+        WriteIndex(new JsonObject
+        {
+            ["shared_parts"] = Path.GetFileName(whole.Path),
+            ["trained_sizes"] = new JsonArray(least, 96),
+            ["only_sizes"] = new JsonArray("96x64", "32x48"),
+        });
+        string? warning = ModelFolder.Open(partial).WarningOf(width, height);
+        Assert.That(warning, said is null ? Is.Null : Does.Contain($"{width}x{height}").And.Contain(said));
+    }
+
     [Test]
     public void Part_of_its_own_wins_over_the_shared_one()
     {
@@ -121,6 +139,11 @@ public sealed class ModelIndexTests
     [TestCase("""{"trained_sizes":[512,192]}""", "_zimage.trained_sizes")]
     [TestCase("""{"trained_sizes":[0,192]}""", "_zimage.trained_sizes")]
     [TestCase("""{"trained_sizes":"192"}""", "_zimage.trained_sizes")]
+    [TestCase("""{"only_sizes":"256x256"}""", "_zimage.only_sizes")]
+    [TestCase("""{"only_sizes":["256"]}""", "_zimage.only_sizes")]
+    [TestCase("""{"only_sizes":["256x0"]}""", "_zimage.only_sizes")]
+    [TestCase("""{"only_sizes":["256x99999"]}""", "_zimage.only_sizes")]
+    [TestCase("""{"only_sizes":[[256,256]]}""", "_zimage.only_sizes")]
     [TestCase("[]", "_zimage")]
     public void Wrong_values_are_refused_by_name(string own, string key)
     {
