@@ -38,6 +38,21 @@ def losses(out: pathlib.Path, count: int = 5) -> None:
     table(("stage", "step", "values"), *rows)
 
 
+def refined(out: pathlib.Path, parts: int = 5) -> None:
+    """Means of both processes' losses over each part of refine.py's stages: single batches differ too much."""
+    rows = []
+    for stage, names in (("flow", ("loss", "plain")), ("distill", ("guided",))):
+        found = [row for path in sorted((out / "log").glob(f"refine-{stage}-*.jsonl")) for row in lines(path)]
+        last = max((row["step"] for row in found), default=0)
+        for i in range(parts if found else 0):
+            low, high = last * i // parts, last * (i + 1) // parts
+            part = [row for row in found if low < row["step"] <= high]
+            count = sum(row["batches"] for row in part)
+            rows.append((stage, f"{low + 1} to {high}", ", ".join(f"{name} {sum(row[name] * row['batches'] for row in part) / count:.3f}" for name in names)))
+    if rows:
+        table(("stage", "steps", "means"), *rows)
+
+
 def scores(path: pathlib.Path) -> None:
     if path.exists():
         rows = json.loads(path.read_text(encoding="utf-8"))
@@ -61,6 +76,7 @@ def main() -> None:
         ablation_sheet(out, sys.argv[sys.argv.index("--sheet") + 1])
     stages(out)
     losses(out)
+    refined(out)
     for name in ("evaluation", "sizes", "ablation"):
         scores(out / "result" / f"{name}.json")
 

@@ -25,11 +25,8 @@ def resume(folder: pathlib.Path, out: pathlib.Path) -> None:
         path.unlink()
 
 
-def main() -> int:
-    models, out = map(pathlib.Path, sys.argv[1:3])
-    if not (models / "nano").exists():
-        resume(models, out)
-        return 0
+def begin(models: pathlib.Path, out: pathlib.Path) -> None:
+    """A run's state from exported checkpoints."""
     nano, base = models / "nano", models / "nano-base"
     read = lambda path: {name: tensor.float() for name, tensor in store.read(path).items()}
     shutil.copytree(nano / "tokenizer", out / "tokenizer", dirs_exist_ok=True)
@@ -40,6 +37,11 @@ def main() -> int:
     state = {"text_encoder": read(nano / "text_encoder" / "model.safetensors"),
              "transformer": read(base / "transformer" / "diffusion_pytorch_model.safetensors")}
     store.save_state(out / "flow_native.pt", {"average": state})
+
+
+def main() -> int:
+    folder, out = map(pathlib.Path, sys.argv[1:3])
+    (begin if (folder / "nano").exists() else resume)(folder, out)
     return 0
 
 
