@@ -12,7 +12,8 @@ distill   nano's transformer moves by what nano-base's has moved by; then the gu
 export    OUT/models
 
 Several processes work side by side, one thread each: on a step's gradients each of its own batch, and on the update each of its own share of
-the parameters, which they have in common. Where the processor has bfloat16 instructions and PyTorch an optimised BLAS, nothing else is needed."""
+the parameters, which they have in common. A process takes 4 GB, and a step's batch grows with their number. It wants a processor with bfloat16
+instructions (AVX512_BF16)."""
 
 import argparse
 import contextlib
@@ -48,7 +49,7 @@ SETTINGS = {
 
 
 def keep_memory() -> None:
-    """Has glibc keep what was freed: given back and taken anew, the pages of the activations cost a third of a step."""
+    """Has glibc keep what was freed: the pages of the activations need not be taken anew in every step."""
     with contextlib.suppress(AttributeError, OSError):
         mallopt = ctypes.CDLL(None).mallopt
         for option, value in ((-4, 0), (-1, 2**31 - 1), (-2, 2**26)):  # M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
@@ -278,7 +279,7 @@ def main() -> int:
     parser.add_argument("models", type=pathlib.Path)
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    parser.add_argument("--processes", type=int, default=min(4, os.cpu_count() or 1))
     parser.add_argument("--scenes", type=int, default=9_000)
     parser.add_argument("--flow-steps", type=int, default=2200)
     parser.add_argument("--distill-steps", type=int, default=600)
