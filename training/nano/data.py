@@ -102,7 +102,7 @@ class Bucket:
         b = len(index)
         chars = self.packed["text_chars"][index].long()
         inside = (x[None, None] >= starts[..., None]) & (x[None, None] < ends[..., None]) & (chars >= 0)[..., None]
-        across = (inside * (chars + 1)[..., None]).sum(1)
+        across = (inside * (chars + 1)[..., None]).amax(1)  # a cell's centre on the line between two characters may be in both by rounding
         glyph = across[:, None] * ((y[None] - middle[:, None]).abs() <= h[:, None] / 2)[:, :, None]
         kind = torch.zeros(b, rows, columns, dtype=torch.long, device=self.device)
         color = torch.zeros_like(kind)
