@@ -1,4 +1,3 @@
-using System.Globalization;
 using ZImage.Dit;
 using ZImage.Sampling;
 using ZImage.Text;
