@@ -11,6 +11,10 @@ flow      flow matching of nano-base's transformer
 distill   nano's transformer moves by what nano-base's has moved by; then the guided phase of the distillation with the new nano-base
 export    OUT/models
 
+With --anchor MODELS, at the sizes that those checkpoints name as theirs (`only_sizes` in model_index.json) the networks learn to draw as those
+do, so that what is good stays; at all others they learn from the posters. --heads FILE adds the auxiliary loss of the flow stages with their heads
+(flow_native.safetensors of pack.py --resume), which stay as they are.
+
 Several processes work side by side, one thread each: on a step's gradients each of its own batch, and on the update each of its own share of
 the parameters, which they have in common. A process takes 4 GB, and a step's batch grows with their number. It wants a processor with bfloat16
 instructions (AVX512_BF16)."""
@@ -43,6 +47,7 @@ from poster.vocabulary import BUCKETS  # noqa: E402
 # muon_lr and lr are where the rates begin; batches are counted in pictures of 256x256, one of them for each process.
 SETTINGS = {
     "native": 0.3,  # share of the scenes at 256x256
+    "anchored": 2.0,  # weight of errors against the anchor, which have no noise
     "flow": {"batch": 16, "muon_lr": 0.005, "lr": 5e-4, "warmup": 20, "decay_from": 0.2, "ema": 0.99},
     "distill": {"batch": 8, "muon_lr": 1.5e-3, "lr": 1.5e-4, "warmup": 10, "ema": 0.98, "substeps": 2},
 }
@@ -103,6 +108,14 @@ class Shared:
         self.barrier.wait()
 
 
+def means(totals: list[tuple]) -> dict[str, float]:
+    """Means of (anchored?, loss, plain, aux) of some batches: those against the posters, and the loss of those against the anchor."""
+    free = [t for t in totals if not t[0]]
+    held = [t[1] for t in totals if t[0]]
+    values = {name: sum(t[i] for t in free) / len(free) for i, name in ((1, "loss"), (2, "plain"), (3, "aux")) if free}
+    return values | ({"anchored": sum(held) / len(held)} if held else {})
+
+
 def side_by_side(context, count: int, work, *arguments) -> None:
     """work(rank, ...) in `count` processes; where one fails, the others, which would wait for it, are ended."""
     processes = [context.Process(target=_start, args=(work, rank, *arguments), daemon=True) for rank in range(count)]
@@ -124,9 +137,45 @@ def _start(work, rank: int, *arguments) -> None:
     work(rank, *arguments)
 
 
+class Anchored(distill.Distiller):
+    """The guided phase, but at the anchor's sizes with the anchor's velocity as the one to learn."""
+
+    anchor: "Anchor | None" = None
+
+    def target(self, r: distill.Rollout, inputs: dict, text: torch.Tensor) -> torch.Tensor:
+        if self.anchor is None or not self.anchor.knows(r.bucket):
+            return super().target(r, inputs, text)
+        ids, lengths = r.bucket.caption(inputs["items"], inputs["pick"], None, r.length)
+        return self.anchor.velocity(inputs["x"], 1 - self.levels[inputs["index"]], self.encoder(ids), lengths)
+
+
+class Anchor:
+    """A checkpoint's transformer, and the sizes at which it is to be learnt from."""
+
+    def __init__(self, config: dict, folder: pathlib.Path):
+        sizes = store.read_json(folder / "model_index.json").get("_zimage", {}).get("only_sizes", [])
+        self.sizes = {tuple(map(int, size.split("x"))) for size in sizes}
+        if not self.sizes:
+            raise SystemExit(f"{folder} names no sizes (`_zimage.only_sizes` in model_index.json), so there is nothing to hold on to.")
+        self.network = dit.Transformer(config["transformer"]).eval()
+        state = store.read(folder / "transformer" / "diffusion_pytorch_model.safetensors")
+        self.network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+        self.network.requires_grad_(False)
+
+    def knows(self, bucket) -> bool:
+        return (bucket.width, bucket.height) in self.sizes
+
+    @torch.no_grad()
+    def velocity(self, x: torch.Tensor, t: torch.Tensor, hidden: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        return self.network(x, t, self.network.embed_text(hidden, lengths)).float()
+
+
 class Refinement:
-    def __init__(self, models: pathlib.Path, out: pathlib.Path, seed: int, processes: int, config: dict, steps: dict):
+    def __init__(self, models: pathlib.Path, out: pathlib.Path, seed: int, processes: int, config: dict, steps: dict,
+                 anchor: pathlib.Path | None, heads: pathlib.Path | None):
         self.models, self.out, self.seed, self.processes, self.config, self.steps = models, out, seed, processes, config, steps
+        self.anchors = {name: Anchor(config, anchor / name) if anchor else None for name in ("nano", "nano-base")}
+        self.heads_file = heads
         self.context = multiprocessing.get_context("fork")
         self.pool: Pool | None = None
 
@@ -177,6 +226,14 @@ class Refinement:
         encoder, transformer = flow.load_base(self.config, path, self.pool.vocabulary, "cpu")
         return encoder, transformer.requires_grad_(True)
 
+    def heads(self) -> flow.Heads | None:
+        if self.heads_file is None:
+            return None
+        heads = flow.Heads(self.config["transformer"]["dim"], self.pool.label_sizes)
+        state = {name.removeprefix("heads/"): tensor.float() for name, tensor in store.read(self.heads_file).items() if name.startswith("heads/")}
+        heads.load_state_dict(state)
+        return heads.requires_grad_(False)
+
     def batches(self, rng: random.Random, size: int):
         """Endless batches (bucket's number, padded length, items, which caption, text dropped?); canvases by their numbers of scenes, captions
         of one padded length. A tenth of the batches has no text."""
@@ -198,6 +255,7 @@ class Refinement:
         average = Average(network, s["ema"]) if rank == 0 else None
         log = store.Log(self.out / "log" / f"refine-flow-{rank}.jsonl", "flow", 20.0)
         source = self.batches(random.Random(f"{self.seed}/flow/{rank}"), s["batch"])
+        anchor, heads = self.anchors["nano-base"], self.heads()
         totals: list = []
         for step in range(steps):
             number, length, items, pick, dropped = next(source)
@@ -209,20 +267,24 @@ class Refinement:
             with half():
                 with torch.no_grad():
                     hidden = encoder(ids)
-                velocity = network((1 - mix) * x1 + mix * noise, 1 - level, network.embed_text(hidden, lengths))
-            error = (velocity.float() - (x1 - noise)).pow(2).mean(1)
+                xt, target = (1 - mix) * x1 + mix * noise, x1 - noise
+                anchored = anchor is not None and anchor.knows(bucket)
+                if anchored:
+                    target = anchor.velocity(xt, 1 - level, hidden, lengths)
+                velocity, tapped = network(xt, 1 - level, network.embed_text(hidden, lengths), tap=c["aux_layer"])
+                aux = heads.loss(tapped.float(), bucket.labels(items, x1.shape[2] // 2, x1.shape[3] // 2)) if heads and not dropped else torch.zeros(())
+            error = (velocity.float() - target).pow(2).mean(1)
             loss = bucket.mean_error(error, items, c["text_weight"], c["shape_weight"])
             shared.clear()
-            loss.backward()
+            ((SETTINGS["anchored"] if anchored else 1.0) * loss + c["aux"] * aux).backward()
             shared.lr(trapezoid(step, step / steps, s["warmup"], s["decay_from"]))
             shared.step()
-            totals.append((float(loss), float(error.mean())))
+            totals.append((anchored, float(loss), float(error.mean()), float(aux)))
             log.add(len(items))
             if average:
                 average.update()
             if log.due() or step == steps - 1:
-                means = torch.tensor(totals).mean(0).tolist()
-                log.line(step=step + 1, batches=len(totals), loss=means[0], plain=means[1])
+                log.line(step=step + 1, batches=len(totals), **means(totals))
                 totals = []
             if average and (step + 1 == steps or self.steps["keep"] and (step + 1) % self.steps["keep"] == 0):
                 store.save_state(path if step + 1 == steps else path.with_name(f"refined-{step + 1}.pt"), average.state())
@@ -240,8 +302,9 @@ class Refinement:
             transformer.load_state_dict(refined)
             config = copy.deepcopy(self.config)
             config["distill"].update(SETTINGS["distill"], canvases=len(BUCKETS), graphs=False)
-            worker = distill.Distiller(config, self.pool, (encoder, transformer), self.seed, False)
+            worker = Anchored(config, self.pool, (encoder, transformer), self.seed, False)
             worker.student.load_state_dict(self.moved(refined))
+            worker.anchor = self.anchors["nano"]
             shared = Shared(worker.student, self.processes, self.context)
             side_by_side(self.context, self.processes, self.train_distill, worker, shared, path)
         return store.load_state(path)
@@ -283,6 +346,8 @@ def main() -> int:
     parser.add_argument("--scenes", type=int, default=9_000)
     parser.add_argument("--flow-steps", type=int, default=2200)
     parser.add_argument("--distill-steps", type=int, default=600)
+    parser.add_argument("--anchor", type=pathlib.Path, metavar="MODELS", help="checkpoints whose pictures at the sizes they name stay")
+    parser.add_argument("--heads", type=pathlib.Path, metavar="FILE", help="auxiliary heads: flow_native.safetensors of pack.py --resume")
     parser.add_argument("--keep", type=int, default=0, help="keeps nano-base's weights every so many steps")
     a = parser.parse_args()
     config = settings.load("full")
@@ -290,7 +355,8 @@ def main() -> int:
     a.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     keep_memory()
-    run = Refinement(a.models, a.out, a.seed, a.processes, config, {"flow": a.flow_steps, "distill": a.distill_steps, "keep": a.keep})
+    run = Refinement(a.models, a.out, a.seed, a.processes, config, {"flow": a.flow_steps, "distill": a.distill_steps, "keep": a.keep},
+                     a.anchor, a.heads)
     start = time.monotonic()
     said = lambda stage: print(f"[{stage}] done, {time.monotonic() - start:.0f} s since the start", flush=True)
     run.data()

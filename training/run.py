@@ -5,6 +5,7 @@ import time
 START = time.monotonic()
 
 import argparse
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -60,21 +61,27 @@ def main() -> int:
     wanted = stages.NAMES[: stages.NAMES.index(a.until) + 1] if a.until else list(stages.NAMES)
     wanted = [stage for stage in wanted if stage not in a.skip and (not a.stage or stage in a.stage)]
     compiled = not a.no_compile and torch.device(a.device).type == "cuda"
-    run = stages.Run(config, a.out, a.seed, a.device, compiled, wanted, (a.behind or START) + a.deadline if a.deadline else None)
+    begun = a.behind or START
+    run = stages.Run(config, a.out, a.seed, a.device, compiled, wanted, begun, begun + a.deadline if a.deadline else None)
     if a.profile:
         profile.measure(run, a.profile)
         return 0
     again = bool(a.force and a.stage)
-    behind = wanted[wanted.index("vae") + 1 :] if "vae" in wanted and not a.no_warm and (again or not run.finished("vae")) else []
+    behind = wanted[wanted.index("vae") + 1 :] if "vae" in wanted else []
     if a.behind:
         return follow(run, behind, a.device, again)
-    second = subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--behind", str(START)]) if behind else None
+    if a.no_warm or run.finished("vae") and not again:
+        behind = []
+    second = subprocess.Popen([sys.executable, __file__, *sys.argv[1:], "--behind", str(START)], stdin=subprocess.PIPE, text=True) if behind else None
     failed = 0
     try:
         for stage in wanted[: len(wanted) - len(behind)]:
+            if stage == "vae" and second is not None and run.finished("data"):
+                tell(second, "data")
             failed += not attempt(run, stage, again)
         if second is not None and run.made("vae"):
             run.release()
+            tell(second, "vae")
             if second.wait() != 0:  # it was lost, or a stage failed in it: once more here, where something is left
                 failed += sum(not (run.made(stage) or attempt(run, stage, True)) for stage in behind)
     finally:
@@ -84,19 +91,24 @@ def main() -> int:
     return int(failed > 0)
 
 
+def tell(second: subprocess.Popen, stage: str) -> None:
+    """Tells the second process that a stage is done."""
+    with contextlib.suppress(BrokenPipeError):  # it is lost; waiting for it will show that
+        second.stdin.write(stage + "\n")
+        second.stdin.flush()
+
+
 def follow(run: stages.Run, behind: list[str], device: str, again: bool) -> int:
-    """The process of the stages behind the VAE: compiles what they run until there is a VAE, then runs them. Returns how many failed."""
-    parent = os.getppid()
+    """The process of the stages behind the VAE: compiles what they run until it is told that there is a VAE, then runs them. Returns how
+    many failed, or 1 where the other process is gone."""
     if run.compiled:
         try:
             warm.prepare(run.config, device)
         except Exception:  # noqa: BLE001 (the stages compile what they do not find)
             traceback.print_exc()
     for stage in ("data", "vae"):
-        while not (run.made(stage) if stage in run.stages else run.finished(stage)):
-            if os.getppid() != parent:
-                return 1
-            time.sleep(0.2)
+        if sys.stdin.readline().strip() != stage:
+            return 1
         run.pool()
     return sum(not attempt(run, stage, again) for stage in behind)
 

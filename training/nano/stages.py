@@ -27,11 +27,13 @@ MARGIN = 15
 
 
 class Run:
-    def __init__(self, config: dict, out: pathlib.Path, seed: int, device: str, compiled: bool, stages: list[str], deadline: float | None):
+    def __init__(self, config: dict, out: pathlib.Path, seed: int, device: str, compiled: bool, stages: list[str], begun: float,
+                 deadline: float | None):
+        """`begun` and `deadline` by time.monotonic(), which the two processes of a run have in common."""
         self.config, self.out, self.seed, self.device, self.stages, self.deadline = config, out, seed, device, stages, deadline
         self.compiled = allow_compile(compiled and torch.device(device).type == "cuda")
         self.cached_pool = self.cached_latents = self.trainer = None
-        self.begun = time.time()
+        self.begun = time.time() - (time.monotonic() - begun)
         if torch.device(device).type == "cuda":
             torch.backends.cuda.matmul.allow_tf32 = True
             torch.backends.cudnn.allow_tf32 = True
