@@ -15,6 +15,8 @@ def lines(path: pathlib.Path) -> list[dict]:
 
 
 def table(*rows: tuple) -> None:
+    if len(rows) < 2:
+        return
     for i, row in enumerate(rows):
         print("| " + " | ".join(str(cell) for cell in row) + " |")
         if i == 0:
@@ -41,16 +43,16 @@ def losses(out: pathlib.Path, count: int = 5) -> None:
 def refined(out: pathlib.Path, parts: int = 5) -> None:
     """Means of both processes' losses over each part of refine.py's stages: single batches differ too much."""
     rows = []
-    for stage, names in (("flow", ("loss", "plain")), ("distill", ("guided",))):
+    for stage, names in (("flow", ("loss", "plain", "aux", "anchored")), ("distill", ("guided",))):
         found = [row for path in sorted((out / "log").glob(f"refine-{stage}-*.jsonl")) for row in lines(path)]
         last = max((row["step"] for row in found), default=0)
         for i in range(parts if found else 0):
             low, high = last * i // parts, last * (i + 1) // parts
             part = [row for row in found if low < row["step"] <= high]
-            count = sum(row["batches"] for row in part)
-            rows.append((stage, f"{low + 1} to {high}", ", ".join(f"{name} {sum(row[name] * row['batches'] for row in part) / count:.3f}" for name in names)))
-    if rows:
-        table(("stage", "steps", "means"), *rows)
+            means = {name: [(row[name], row["batches"]) for row in part if name in row] for name in names}
+            text = ", ".join(f"{name} {sum(v * n for v, n in values) / sum(n for _, n in values):.3f}" for name, values in means.items() if values)
+            rows.append((stage, f"{low + 1} to {high}", text))
+    table(("stage", "steps", "means"), *rows)
 
 
 def scores(path: pathlib.Path) -> None:

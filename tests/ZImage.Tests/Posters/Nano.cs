@@ -20,6 +20,9 @@ internal static class Nano
     public static IReadOnlyList<Scene> HeldOut { get; } =
         [.. SceneReader.ReadFile(Path.Combine(Repository.Root, "training", "heldout.jsonl")).Where((_, i) => i % Stride < 2)];
 
+    /// <summary>Twenty such captions at each of sixteen other sizes.</summary>
+    public static IReadOnlyList<Scene> OtherSizes { get; } = SceneReader.ReadFile(Path.Combine(Repository.Root, "training", "heldout-sizes.jsonl"));
+
     /// <summary>Draws scenes, each with a seed of its own, and judges them.</summary>
     public static async Task<Report> ScoreAsync(IReadOnlyList<Scene> scenes, PipelineOptions pipeline) =>
         new(await JudgeAsync(scenes, pipeline));

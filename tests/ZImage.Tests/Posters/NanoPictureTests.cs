@@ -16,7 +16,7 @@ public sealed class NanoPictureTests
     // The processor's verdicts serve several tests; the pictures take half a minute.
     private static readonly Lazy<Task<IReadOnlyList<Verdict>>> s_verdicts = new(() => Nano.JudgeAsync(Nano.HeldOut, s_cpu));
 
-    // The floors are the checkpoint's goals; pictures with nothing else in them have none, and their floor is ten points below what 500 captions gave
+    // The floors are the checkpoint's goals; pictures with nothing else in them have none, and their floor is nine points below what 500 captions gave
     // (docs/miniature.md).
     [Test]
     public async Task Fifty_held_out_captions_reach_the_goals()
@@ -54,14 +54,26 @@ public sealed class NanoPictureTests
         }
     }
 
-    // Six captions a size: one wrong shape costs its kind and its colour, and they are too few for a floor under the characters, which are small on
-    // the small ones (docs/miniature.md has twenty a size).
+    // Twenty captions a size; the last three were no part of the training. Two sizes that were tried stay under this floor, 288x416 (89 % with these
+    // seeds) and 208x272 (docs/miniature.md). Characters have no floor: they are small on the small ones, and wrong too often on some.
     [TestCase(320, 192)]
     [TestCase(192, 320)]
     [TestCase(384, 256)]
     [TestCase(256, 384)]
-    public async Task Other_sizes_of_the_training_keep_shapes_colours_places_and_backgrounds(int width, int height) =>
-        Assert.That(await ScoreAsync(width, height, Attribute.Shape, Attribute.Color, Attribute.Place, Attribute.Background), Is.GreaterThanOrEqualTo(90));
+    [TestCase(320, 256)]
+    [TestCase(336, 240)]
+    [TestCase(352, 352)]
+    [TestCase(464, 400)]
+    public async Task Other_sizes_keep_shapes_colours_places_and_backgrounds(int width, int height)
+    {
+        Attribute[] attributes = [Attribute.Shape, Attribute.Color, Attribute.Place, Attribute.Background];
+        Scene[] scenes = [.. Nano.OtherSizes.Where(scene => (scene.Width, scene.Height) == (width, height))];
+        IReadOnlyList<Verdict> verdicts = await Nano.JudgeAsync(scenes, s_cpu);
+        TestContext.Out.WriteLine(Nano.Table(new Report(verdicts)));
+        Finding[] findings = [.. verdicts.SelectMany(verdict => verdict.Findings).Where(finding => attributes.Contains(finding.Attribute))];
+        Assert.That(findings, Has.Length.GreaterThan(80));
+        Assert.That(100.0 * findings.Count(finding => finding.IsRight) / findings.Length, Is.GreaterThanOrEqualTo(90));
+    }
 
     [Test]
     public async Task Defaults_are_those_the_checkpoints_were_made_for()
@@ -97,15 +109,5 @@ public sealed class NanoPictureTests
         Assert.That(found, Has.Length.EqualTo(expected.Length));
         int different = expected.Zip(found).Count(pair => pair.First.IsRight != pair.Second.IsRight);
         Assert.That(100.0 * different / expected.Length, Is.LessThanOrEqualTo(percent), $"{different} of {expected.Length} findings differ");
-    }
-
-    private static async Task<double> ScoreAsync(int width, int height, params Attribute[] attributes)
-    {
-        Scene[] scenes = [.. SceneReader.ReadFile(Path.Combine(PosterCases.Folder, "sizes.jsonl")).Where(scene => (scene.Width, scene.Height) == (width, height))];
-        IReadOnlyList<Verdict> verdicts = await Nano.JudgeAsync(scenes, s_cpu);
-        TestContext.Out.WriteLine(Nano.Table(new Report(verdicts)));
-        Finding[] findings = [.. verdicts.SelectMany(verdict => verdict.Findings).Where(finding => attributes.Contains(finding.Attribute))];
-        Assert.That(findings, Has.Length.GreaterThan(20));
-        return 100.0 * findings.Count(finding => finding.IsRight) / findings.Length;
     }
 }

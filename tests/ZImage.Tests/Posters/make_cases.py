@@ -1,7 +1,6 @@
 """Draws the checker's test cases with the training's own renderer: cases/scenes.jsonl and a picture for each line.
 
 Odd lines are drawn with jitter, as in training; even ones as their scenes say, to compare with the checker's renderer.
-cases/sizes.jsonl has captions at other sizes than the native one, for the model to draw.
 Run from the repository's root: python3 tests/ZImage.Tests/Posters/make_cases.py
 """
 
@@ -21,8 +20,6 @@ from poster import caption, pack, render, scene  # noqa: E402
 
 SIZES = [(256, 256), (256, 256), (320, 192), (192, 320)]
 COUNT = 24
-OTHER_SIZES = [(320, 192), (192, 320), (384, 256), (256, 384)]
-PER_SIZE = 6
 
 
 def main() -> None:
@@ -39,14 +36,6 @@ def main() -> None:
         rgb = ((picture + 1) * 127.5).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
         Image.fromarray(rgb).save(out / f"{i + 1:04d}.png", optimize=True)
     (out / "scenes.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-    lines = []
-    for k, size in enumerate(OTHER_SIZES):
-        generator = scene.Generator(31 + k, *size, heldout=True)
-        for i in range(PER_SIZE):
-            s = generator.scene()
-            lines.append(json.dumps(scene.to_json(s, caption.describe(s, ("en", "zh")[i % 2], rng, full=True)), ensure_ascii=False))
-    (out / "sizes.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
