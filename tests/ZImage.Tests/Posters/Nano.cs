@@ -24,10 +24,6 @@ internal static class Nano
     public static IReadOnlyList<Scene> OtherSizes { get; } = SceneReader.ReadFile(Path.Combine(Repository.Root, "training", "heldout-sizes.jsonl"));
 
     /// <summary>Draws scenes, each with a seed of its own, and judges them.</summary>
-    public static async Task<Report> ScoreAsync(IReadOnlyList<Scene> scenes, PipelineOptions pipeline) =>
-        new(await JudgeAsync(scenes, pipeline));
-
-    /// <summary>The verdicts themselves.</summary>
     public static Task<IReadOnlyList<Verdict>> JudgeAsync(IReadOnlyList<Scene> scenes, PipelineOptions pipeline) =>
         PosterRun.JudgeAsync(scenes, new PosterRunOptions { Model = Distilled, Pipeline = pipeline }, CancellationToken.None);
 
