@@ -40,21 +40,6 @@ def losses(out: pathlib.Path, count: int = 5) -> None:
     table(("stage", "step", "values"), *rows)
 
 
-def refined(out: pathlib.Path, parts: int = 5) -> None:
-    """Means of both processes' losses over each part of refine.py's stages: single batches differ too much."""
-    rows = []
-    for stage, names in (("flow", ("loss", "plain", "aux", "anchored")), ("distill", ("guided",))):
-        found = [row for path in sorted((out / "log").glob(f"refine-{stage}-*.jsonl")) for row in lines(path)]
-        last = max((row["step"] for row in found), default=0)
-        for i in range(parts if found else 0):
-            low, high = last * i // parts, last * (i + 1) // parts
-            part = [row for row in found if low < row["step"] <= high]
-            means = {name: [(row[name], row["batches"]) for row in part if name in row] for name in names}
-            text = ", ".join(f"{name} {sum(v * n for v, n in values) / sum(n for _, n in values):.3f}" for name, values in means.items() if values)
-            rows.append((stage, f"{low + 1} to {high}", text))
-    table(("stage", "steps", "means"), *rows)
-
-
 def scores(path: pathlib.Path) -> None:
     if path.exists():
         rows = json.loads(path.read_text(encoding="utf-8"))
@@ -78,7 +63,6 @@ def main() -> None:
         ablation_sheet(out, sys.argv[sys.argv.index("--sheet") + 1])
     stages(out)
     losses(out)
-    refined(out)
     for name in ("evaluation", "sizes", "ablation"):
         scores(out / "result" / f"{name}.json")
 

@@ -19,12 +19,12 @@ def tokenizer(out: pathlib.Path) -> None:
     bpe.save(bpe.train(), out / "tokenizer")
 
 
-def scenes(config: dict, out: pathlib.Path, seed: int, shares: tuple = SHARES) -> None:
+def scenes(config: dict, out: pathlib.Path, seed: int) -> None:
     """Writes data.pt: one entry per canvas size with packed scenes, token ids and lengths, and the empty caption's ids."""
     c = config["data"]
     encoder = bpe.Encoder(out / "tokenizer")
-    shares = [share / sum(shares[: c["canvases"]]) for share in shares[: c["canvases"]]]
-    built = dataset.build(c["scenes"], seed, tuple(shares), c["processes"] or None, out / "tokenizer")
+    shares = SHARES[: c["canvases"]]
+    built = dataset.build(c["scenes"], seed, tuple(share / sum(shares) for share in shares), c["processes"] or None, out / "tokenizer")
     buckets = []
     for bucket in built:
         packed = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in bucket.packed.items()}

@@ -146,10 +146,6 @@ class Distiller:
             x = x + (levels[:, i] - levels[:, i + 1])[:, None, None, None] * v
         return (x - start) / (levels[:, 0] - levels[:, -1])[:, None, None, None]
 
-    def target(self, r: Rollout, inputs: dict, text: torch.Tensor) -> torch.Tensor:
-        """The velocity that the guided phase teaches."""
-        return self.guided(inputs["x"], inputs["index"], text)
-
     def text(self, r: Rollout, items: torch.Tensor, pick: torch.Tensor) -> torch.Tensor:
         """The rollout's captions, through the text branch."""
         ids, lengths = r.bucket.caption(items, pick, None, r.length)
@@ -187,7 +183,7 @@ class Distiller:
             x = inputs["x"] + level[:, None, None, None] * v
         values, picture = {}, x.detach()
         if kind in ("guided", "follow"):
-            error = (v - self.target(r, inputs, text)).pow(2).mean(1)
+            error = (v - self.guided(inputs["x"], index, text)).pow(2).mean(1)
             loss = r.bucket.mean_error(error, inputs["items"], self.c["text_weight"], self.c["shape_weight"])
             values["guided"] = loss.detach()
         elif kind == "dmd":

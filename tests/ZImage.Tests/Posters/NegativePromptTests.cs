@@ -8,7 +8,7 @@ namespace ZImage.Tests.Posters;
 [NonParallelizable]
 public sealed class NegativePromptTests
 {
-    private const int Seeds = 20;
+    private const int Seeds = 40;
 
     // With the model's own guidance. A named colour is taken away too, and more than that (docs/miniature.md).
     [TestCase("a red star", "stripes", "gradient")]
