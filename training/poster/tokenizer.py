@@ -44,10 +44,6 @@ LETTERS = byte_letters()
 BYTES = {c: b for b, c in enumerate(LETTERS)}
 
 
-def to_letters(data: bytes) -> str:
-    return "".join([LETTERS[b] for b in data])
-
-
 def _corpus() -> Counter[str]:
     """Pieces of captions with the posters' texts cut out."""
     from .caption import describe

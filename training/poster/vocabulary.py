@@ -11,7 +11,6 @@ PALETTE: list[tuple[int, int, int]] = [((v >> 16) & 255, (v >> 8) & 255, v & 255
 
 KINDS = ["circle", "square", "triangle", "star", "heart", "ring", "cross", "crescent", "diamond", "hexagon"]
 SIZES = {"small": 0.10, "medium": 0.15, "large": 0.22}
-SIZE_NAMES = list(SIZES)
 RADII = list(SIZES.values())
 
 GRID = (0.22, 0.5, 0.78)          # nominal centres of the three columns and the three rows
